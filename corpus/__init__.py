@@ -1,0 +1,1 @@
+"""Raw Taiwanese text in, a documented corpus out: sources, annotate, decide, deduplicate, assemble."""

@@ -1,0 +1,192 @@
+"""Assemble: the kept documents, within the mixture's caps, as Parquet shards with token counts."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from corpus.annotate import DOCUMENT_SCHEMA, Part
+from corpus.decisions import Decisions
+from corpus.deduplicate import spans
+from corpus.recipe import CorpusRecipe, Mixture
+from factory import storage
+from factory.errors import UserError
+from factory.records import Reason
+
+SHARD_SCHEMA = DOCUMENT_SCHEMA.append(pa.field("tokens", pa.int64()))
+ROW_GROUP = 1_000
+
+
+class Quota(NamedTuple):
+    """What the mixture takes from one source, in tokens."""
+
+    available: int
+    limit: int | None  # None: all of it
+    taken: int
+
+    @property
+    def epochs(self) -> float | None:
+        """How often the source would have to be repeated to fill its limit; None without a limit."""
+        return round(self.limit / self.available, 3) if self.limit and self.available else None
+
+
+def assemble(parts: Sequence[Part], decided: Decisions, recipe: CorpusRecipe, output: str) -> tuple[list[str], dict[str, Quota]]:
+    """Settles the last decisions in place and writes `data/<source>-00000.parquet` ...; returns their names and the quotas."""
+    counter = TokenCounter(recipe.mixture)
+    _count(parts, decided, recipe, counter)
+    quotas = _apply_mixture(decided, recipe)
+    names = _write_shards(parts, decided, recipe, output)
+    _remove_stale(output, names)
+    return names, quotas
+
+
+class TokenCounter:
+    """Counts tokens with the recipe's tokenizer, or estimates them from characters where it names none."""
+
+    def __init__(self, mixture: Mixture) -> None:
+        self._tokens_per_char = mixture.tokens_per_char
+        self._tokenizer: Any = None
+        if mixture.tokenizer is not None:
+            from tokenizers import Tokenizer
+
+            if not os.path.isfile(mixture.tokenizer):
+                raise UserError(f"mixture.tokenizer: {mixture.tokenizer!r} is no file. Give the path of a tokenizer.json.")
+            try:
+                self._tokenizer = Tokenizer.from_file(mixture.tokenizer)
+            except Exception as error:  # the library raises plain Exception
+                raise UserError(f"mixture.tokenizer: {mixture.tokenizer!r} is no tokenizer.json: {error}") from error
+
+    def count(self, texts: list[str]) -> list[int]:
+        """Tokens of each text, without special tokens."""
+        if self._tokenizer is None:
+            return [round(len(text) * self._tokens_per_char) for text in texts]
+        return [len(encoding) for encoding in self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
+
+
+def without_lines(text: str, dropped: list[int] | None) -> str:
+    """The text less some of its lines (numbered from 0 in `text.split("\\n")`)."""
+    if not dropped:
+        return text
+    gone = set(dropped)
+    return "\n".join(line for number, line in enumerate(text.split("\n")) if number not in gone).strip("\n")
+
+
+def _kept_batches(parts: Sequence[Part], decided: Decisions, columns: list[str]) -> Iterator[tuple[list[int], pa.Table]]:
+    """(rows of the decision table, their documents) of kept documents, a row group at a time."""
+    reasons = decided.columns["reason"]
+    for first, _, part in spans(parts, decided):
+        with pq.ParquetFile(f"{part.folder}/documents.parquet") as stored:
+            position = first
+            for batch in stored.iter_batches(batch_size=ROW_GROUP, columns=columns):
+                rows = [row for row in range(position, position + batch.num_rows) if reasons[row] is None]
+                if rows:
+                    table = pa.Table.from_batches([batch]).take(pa.array([row - position for row in rows]))
+                    yield rows, table
+                position += batch.num_rows
+
+
+def _count(parts: Sequence[Part], decided: Decisions, recipe: CorpusRecipe, counter: TokenCounter) -> None:
+    lines = recipe.deduplicate.lines
+    dropped = decided.columns["dropped_lines"]
+    for rows, table in _kept_batches(parts, decided, ["text"]):
+        texts = [without_lines(text, dropped[row]) for row, text in zip(rows, table.column("text").to_pylist(), strict=True)]
+        for row, text, tokens in zip(rows, texts, counter.count(texts), strict=True):
+            if lines and dropped[row] and len(text) < lines.min_remaining_chars:
+                decided.remove(
+                    row,
+                    Reason.LINE_DUPLICATES,
+                    rule="lines",
+                    observed=f"remaining chars={len(text)}",
+                    threshold=f"remaining chars < {lines.min_remaining_chars}",
+                )
+                continue
+            decided.columns["tokens"][row] = tokens
+            decided.columns["chars"][row] = len(text)
+
+
+def _apply_mixture(decided: Decisions, recipe: CorpusRecipe) -> dict[str, Quota]:
+    rows: dict[str, list[int]] = {source: [] for source in recipe.sources}
+    for row in decided.kept():
+        rows[decided.columns["source"][row]].append(row)
+    total_weight = sum(spec.weight for spec in recipe.sources.values())
+    quotas = {}
+    for source, spec in recipe.sources.items():
+        share = recipe.mixture.target_tokens
+        limits = [limit for limit in (spec.max_tokens, round(share * spec.weight / total_weight) if share else None) if limit]
+        available = sum(decided.columns["tokens"][row] for row in rows[source])
+        limit = min(limits, default=None)
+        taken = available if limit is None or limit >= available else _cap(decided, rows[source], limit)
+        quotas[source] = Quota(available, limit, taken)
+    return quotas
+
+
+def _cap(decided: Decisions, rows: list[int], limit: int) -> int:
+    """Keeps documents in the order of a hash of their ids, an even sample, as long as they fit."""
+    columns = decided.columns
+    taken = 0
+    for row in sorted(rows, key=lambda row: hashlib.blake2b(columns["id"][row].encode(), digest_size=8).digest()):
+        if taken + columns["tokens"][row] <= limit:
+            taken += columns["tokens"][row]
+        else:
+            decided.remove(row, Reason.MIXTURE_CAP, rule="mixture", threshold=f"tokens of source ≤ {limit}", tokens=None)
+    return taken
+
+
+def _write_shards(parts: Sequence[Part], decided: Decisions, recipe: CorpusRecipe, output: str) -> list[str]:
+    names: list[str] = []
+    for source in recipe.sources:
+        own = [part for part in parts if part.file.source == source]
+        batches = _shard_batches(parts, decided, source)
+        if not own:
+            continue
+        for number, shard in enumerate(_shards(batches, recipe.mixture.shard_documents)):
+            name = f"data/{source}-{number:05d}.parquet"
+            storage.atomic_write(f"{output}/{name}", lambda stream, tables=shard: _write_tables(stream, tables))  # type: ignore[misc]
+            names.append(name)
+    return names
+
+
+def _shard_batches(parts: Sequence[Part], decided: Decisions, source: str) -> Iterator[pa.Table]:
+    dropped, tokens = decided.columns["dropped_lines"], decided.columns["tokens"]
+    for rows, table in _kept_batches(parts, decided, DOCUMENT_SCHEMA.names):
+        if decided.columns["source"][rows[0]] != source:
+            continue
+        texts = [without_lines(text, dropped[row]) for row, text in zip(rows, table.column("text").to_pylist(), strict=True)]
+        table = table.set_column(table.schema.get_field_index("text"), DOCUMENT_SCHEMA.field("text"), pa.array(texts))
+        yield table.append_column(SHARD_SCHEMA.field("tokens"), pa.array([tokens[row] for row in rows], pa.int64()))
+
+
+def _shards(batches: Iterator[pa.Table], documents: int) -> Iterator[Iterator[pa.Table]]:
+    """Cuts a stream of tables into shards of at most `documents` rows. A shard is read to its end before the next."""
+    rest: pa.Table | None = None
+
+    def shard() -> Iterator[pa.Table]:
+        nonlocal rest
+        room = documents
+        while room and rest is not None:
+            yield rest.slice(0, room)
+            taken = min(room, rest.num_rows)
+            room -= taken
+            rest = rest.slice(taken) if taken < rest.num_rows else next(batches, None)
+
+    rest = next(batches, None)
+    while rest is not None:
+        yield shard()
+
+
+def _write_tables(stream: Any, tables: Iterator[pa.Table]) -> None:
+    with pq.ParquetWriter(stream, SHARD_SCHEMA, compression="zstd") as writer:
+        for table in tables:
+            writer.write_table(table)
+
+
+def _remove_stale(output: str, names: list[str]) -> None:
+    folder = f"{output}/data"
+    for name in os.listdir(folder) if os.path.isdir(folder) else []:
+        if f"data/{name}" not in names:
+            os.unlink(f"{folder}/{name}")

@@ -1,0 +1,207 @@
+"""One run: annotate, decide, deduplicate, assemble, report. A stage whose key is unchanged is not run again."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from corpus import decisions
+from corpus.annotate import Part, annotate
+from corpus.assemble import Quota, assemble
+from corpus.decide import decide
+from corpus.deduplicate import deduplicate
+from corpus.labels import Agreement, compare
+from corpus.recipe import Plan
+from factory import __version__, manifest, storage
+
+_LIBRARIES = ("datasketch", "numpy", "pyarrow")
+_DECIDE = ("corpus.policy", "corpus.decide", "corpus.decisions", "factory.manifest")
+_DEDUPLICATE = ("corpus.deduplicate", "corpus.decisions", "factory.manifest")
+_ASSEMBLE = ("corpus.assemble", "corpus.decisions", "factory.manifest")
+
+Report = Callable[[str, int, int], None]  # stage, done, total
+
+
+class Result(NamedTuple):
+    """A finished run."""
+
+    output: str
+    funnel: dict[str, decisions.SourceCounts]
+    quotas: dict[str, Quota]
+    agreement: Agreement | None
+    reused: dict[str, bool]  # stage -> its stored result was taken
+
+
+class _Run:
+    """Bookkeeping of one run: keys, reuse and timings of its stages."""
+
+    def __init__(self, plan: Plan, report: Report) -> None:
+        self.plan = plan
+        self.work = f"{plan.output}/work"
+        self.report = report
+        self.keys: dict[str, str] = {}
+        self.reused: dict[str, bool] = {}
+        self.seconds: dict[str, float] = {}
+
+    def timed(self, stage: str, action: Callable[[], Any]) -> Any:
+        self.report(stage, 0, 0)
+        start = time.monotonic()
+        result = action()
+        self.seconds[stage] = round(time.monotonic() - start, 3)
+        return result
+
+    def table_stage(self, stage: str, dependencies: list[Any], make: Callable[[], decisions.Decisions]) -> decisions.Decisions:
+        """A stage whose only output is a decision table."""
+        key = manifest.digest(dependencies)[: manifest.KEY_LENGTH]
+        folder = f"{self.work}/{stage}-{key}"
+        self.keys[stage] = key
+
+        def run() -> decisions.Decisions:
+            self.reused[stage] = manifest.read_record(f"{folder}/stage.json", key) is not None
+            if self.reused[stage]:
+                return decisions.read(f"{folder}/decisions.parquet")
+            made = make()
+            decisions.write(made, f"{folder}/decisions.parquet")
+            manifest.write_record(f"{folder}/stage.json", key, ["decisions.parquet"])
+            return made
+
+        result: decisions.Decisions = self.timed(stage, run)
+        return result
+
+
+def build(plan: Plan, report: Report = lambda stage, done, total: None) -> Result:
+    """Runs what is not done yet and writes the corpus to `plan.output`. Raises UserError with one line where it cannot.
+
+    Killed at any moment and run again, it ends with the same bytes, `logs/` and `timings.json` apart.
+    """
+    with manifest.exclusive(plan.output):
+        return _build(plan, report)
+
+
+def _build(plan: Plan, report: Report) -> Result:
+    run = _Run(plan, report)
+    recipe = plan.recipe
+    workers = recipe.workers or os.cpu_count() or 1
+    parts: list[Part] = run.timed(
+        "annotate",
+        lambda: annotate(plan, run.work, f"{plan.output}/logs", workers, lambda done, total: report("annotate", done, total)),
+    )
+    part_keys = [part.key for part in parts]
+    run.keys["annotate"] = manifest.digest(part_keys)[: manifest.KEY_LENGTH]
+    types = {name: spec.type for name, spec in recipe.sources.items()}
+    decided = run.table_stage(
+        "decide",
+        [manifest.code_digest(_DECIDE, _LIBRARIES), part_keys, plan.policy.model_dump(mode="json"), types],
+        lambda: decide(parts, plan.policy, recipe),
+    )
+
+    def remove_duplicates() -> decisions.Decisions:
+        deduplicate(parts, decided, recipe)
+        return decided
+
+    priorities = {name: spec.priority for name, spec in recipe.sources.items()}
+    decided = run.table_stage(
+        "deduplicate",
+        [manifest.code_digest(_DEDUPLICATE, _LIBRARIES), run.keys["decide"], recipe.deduplicate.model_dump(mode="json"), priorities],
+        remove_duplicates,
+    )
+    final, quotas = run.timed("assemble", lambda: _assemble(run, parts, decided))
+    counts, agreement = run.timed("report", lambda: _report(run, parts, final, quotas))
+    _prune(run, parts)
+    timings = {"seconds": run.seconds, "reused": run.reused, "bytes": sum(part.bytes for part in parts)}
+    storage.atomic_write_text(f"{plan.output}/timings.json", json.dumps(timings, indent=1) + "\n")
+    return Result(plan.output, counts, quotas, agreement, run.reused)
+
+
+def _assemble(run: _Run, parts: list[Part], decided: decisions.Decisions) -> tuple[decisions.Decisions, dict[str, Quota]]:
+    plan = run.plan
+    tokenizer = plan.recipe.mixture.tokenizer
+    key = manifest.digest(
+        [
+            manifest.code_digest(_ASSEMBLE, (*_LIBRARIES, "tokenizers")),
+            run.keys["deduplicate"],
+            plan.recipe.mixture.model_dump(mode="json", exclude={"tokenizer", "budget_tokens"}),
+            storage.sha256_file(tokenizer) if tokenizer and os.path.isfile(tokenizer) else tokenizer,
+            plan.recipe.deduplicate.lines.model_dump(mode="json") if plan.recipe.deduplicate.lines else None,
+            {name: [spec.weight, spec.max_tokens] for name, spec in plan.recipe.sources.items()},
+        ]
+    )[: manifest.KEY_LENGTH]
+    run.keys["assemble"] = key
+    record_path = f"{plan.output}/corpus.json"
+    record = manifest.read_record(record_path, key)
+    run.reused["assemble"] = record is not None
+    if record is None:
+        for stale in (record_path, f"{plan.output}/manifest.json"):  # while shards change, the folder holds no finished run
+            if os.path.exists(stale):
+                os.unlink(stale)
+        names, quotas = assemble(parts, decided, plan.recipe, plan.output)
+        decisions.write(decided, f"{plan.output}/decisions.parquet")
+        _write_quarantine(parts, f"{plan.output}/quarantine.jsonl")
+        record = manifest.write_record(
+            record_path,
+            key,
+            [*names, "decisions.parquet", "quarantine.jsonl"],
+            quotas={source: quota._asdict() for source, quota in quotas.items()},
+        )
+        return decided, quotas
+    return decisions.read(f"{plan.output}/decisions.parquet"), {s: Quota(**q) for s, q in record["quotas"].items()}
+
+
+def _write_quarantine(parts: list[Part], path: str) -> None:
+    def write(stream: Any) -> None:
+        for part in parts:
+            with open(f"{part.folder}/quarantine.jsonl", "rb") as rejected:
+                for line in rejected:
+                    row = {"source": part.file.source, **json.loads(line)}
+                    stream.write((json.dumps(row, ensure_ascii=False) + "\n").encode())
+
+    storage.atomic_write(path, write)
+
+
+def _report(
+    run: _Run, parts: list[Part], final: decisions.Decisions, quotas: dict[str, Quota]
+) -> tuple[dict[str, decisions.SourceCounts], Agreement | None]:
+    from corpus.card import write_card
+    from corpus.report import write_report
+
+    plan = run.plan
+    unreadable = dict.fromkeys(plan.recipe.sources, 0)
+    for part in parts:
+        unreadable[part.file.source] += part.quarantined
+    counts = decisions.funnel(final, unreadable)
+    agreement = compare(plan, final) if plan.recipe.labels else None
+    record = {
+        "name": plan.recipe.name,
+        "description": plan.recipe.description,
+        "twllm": __version__,
+        "recipe": plan.recipe.model_dump(mode="json", exclude={"output", "workers"}),
+        "policy": plan.policy.model_dump(mode="json"),
+        "stages": run.keys,
+        "parts": [
+            {"source": part.file.source, "file": os.path.basename(part.file.path), "key": part.key, "folder": os.path.basename(part.folder),
+             "documents": part.documents, "quarantined": part.quarantined, "bytes": part.bytes}
+            for part in parts
+        ],
+        "funnel": {source: count._asdict() for source, count in counts.items()},
+        "quotas": {source: {**quota._asdict(), "epochs": quota.epochs} for source, quota in quotas.items()},
+        "tokens_are_estimated": plan.recipe.mixture.tokenizer is None,
+        "agreement": agreement._asdict() if agreement else None,
+    }  # fmt: skip
+    storage.atomic_write_text(f"{plan.output}/manifest.json", json.dumps(record, ensure_ascii=False, indent=1, default=str) + "\n")
+    write_card(plan.output)
+    write_report(plan.output)
+    return counts, agreement
+
+
+def _prune(run: _Run, parts: list[Part]) -> None:
+    """Removes what earlier recipes, policies or inputs left in `work/`."""
+    wanted = {os.path.basename(part.folder) for part in parts}
+    stages = {f"{stage}-{run.keys[stage]}" for stage in ("decide", "deduplicate")} | {"annotate"}
+    for folder, keep in ((run.work, stages), (f"{run.work}/annotate", wanted)):
+        for name in os.listdir(folder):
+            if name not in keep:
+                shutil.rmtree(f"{folder}/{name}", ignore_errors=True)

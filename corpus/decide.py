@@ -1,0 +1,53 @@
+"""Decide: the policy over the feature rows, without reading any text."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import pyarrow.parquet as pq
+
+from corpus import decisions
+from corpus.annotate import Part
+from corpus.policy import Policy, Rule, apply_rules, columns_of
+from corpus.recipe import CorpusRecipe
+from factory.records import Reason, Status
+
+
+def decide(parts: Sequence[Part], policy: Policy, recipe: CorpusRecipe) -> decisions.Decisions:
+    """One decision a document, in the order of the parts. A second document with an id already seen is quarantined."""
+    result = decisions.empty()
+    columns = result.columns
+    wanted = columns_of(policy)
+    seen: set[bytes] = set()
+    for index, part in enumerate(parts):
+        source = part.file.source
+        rules = policy.rules_for(source, recipe.sources[source].type)
+        table = pq.read_table(f"{part.folder}/features.parquet", columns=sorted({"id", "chars", *wanted}))
+        verdicts = apply_rules(table, rules)
+        values = {name: table.column(name).to_pylist() for name in wanted}
+        ids = table.column("id").to_pylist()
+        for name, value in (("source", source), ("part", index), ("status", str(Status.KEPT))):
+            columns[name] += [value] * len(ids)
+        for name in ("reason", "rule", "observed", "threshold", "kept_id", "similarity", "dropped_lines", "tokens"):
+            columns[name] += [None] * len(ids)
+        columns["id"] += ids
+        columns["chars"] += table.column("chars").to_pylist()
+        base = len(result) - len(ids)
+        for row, fired in enumerate(verdicts.fired):
+            key = hashlib.blake2b(ids[row].encode(), digest_size=12).digest()
+            if key in seen:
+                columns["status"][base + row] = str(Status.QUARANTINED)
+                columns["reason"][base + row] = str(Reason.DUPLICATE_ID)
+                continue
+            seen.add(key)
+            if fired >= 0:
+                rule = rules[fired]
+                observed = ", ".join(f"{name}={values[name][row]}" for name in rule.remove_if)
+                result.remove(base + row, rule.reason, rule=rule.id, observed=observed, threshold=threshold_text(rule))
+    return result
+
+
+def threshold_text(rule: Rule) -> str:
+    """The rule's conditions on one line, for example `chars < 50`."""
+    return " and ".join(f"{name} {condition.text()}" for name, condition in rule.remove_if.items())

@@ -1,0 +1,206 @@
+"""Exact, near and line duplicates among the documents that the policy kept.
+
+Of a group of copies one stays: of the source with the highest priority, then the longest, then the earliest, then by id.
+Each copy removed names the one that stays.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from corpus.annotate import Part
+from corpus.decisions import Decisions
+from corpus.recipe import CorpusRecipe, LineDuplicates, NearDuplicates
+from factory.records import Reason
+from factory.zh.ngrams import NUM_PERM
+
+UNDATED = "9999"  # after every date: a copy that states when it was published is preferred
+
+
+def deduplicate(parts: Sequence[Part], decided: Decisions, recipe: CorpusRecipe) -> None:
+    """Removes duplicates from `decided` in place. Holds the signatures of kept documents in memory (0.5 kB each)."""
+    config = recipe.deduplicate
+    kept = np.fromiter(decided.kept(), np.int64)
+    if kept.size == 0:
+        return
+    rank = _preference(parts, decided, recipe, kept)
+    if config.exact:
+        hashes = _column(parts, decided, "exact_hash", kept)
+        _remove_exact(decided, kept, hashes, rank)
+    if config.near:
+        kept, rank = _still_kept(decided, kept, rank)
+        signatures = np.frombuffer(b"".join(_column(parts, decided, "minhash", kept)), np.uint32).reshape(-1, NUM_PERM)
+        _remove_near(decided, kept, signatures, rank, config.near)
+    if config.lines:
+        kept, _ = _still_kept(decided, kept, rank)
+        _remove_lines(parts, decided, kept, config.lines)
+
+
+def _still_kept(decided: Decisions, kept: npt.NDArray[np.int64], rank: npt.NDArray[np.int64]) -> Any:
+    mask = np.fromiter((decided.columns["reason"][row] is None for row in kept), bool, kept.size)
+    return kept[mask], rank[mask]
+
+
+def _preference(parts: Sequence[Part], decided: Decisions, recipe: CorpusRecipe, kept: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Rank of each kept document: the smallest of a group stays."""
+    published = _column(parts, decided, "published", kept, file="documents.parquet")
+    columns = decided.columns
+    keys = [
+        (recipe.sources[columns["source"][row]].priority, -columns["chars"][row], date or UNDATED, columns["id"][row])
+        for row, date in zip(kept.tolist(), published, strict=True)
+    ]
+    order = sorted(range(len(keys)), key=keys.__getitem__)
+    rank = np.empty(kept.size, np.int64)
+    rank[order] = np.arange(kept.size)
+    return rank
+
+
+def _column(parts: Sequence[Part], decided: Decisions, name: str, rows: npt.NDArray[np.int64], file: str = "features.parquet") -> list[Any]:
+    """Values of one stored column for some rows of the decision table, in the order of `rows` (ascending)."""
+    values: list[Any] = []
+    for first, last, part in spans(parts, decided):
+        inside = rows[(rows >= first) & (rows < last)] - first
+        if inside.size:
+            table = pq.read_table(f"{part.folder}/{file}", columns=[name])
+            values += table.column(name).take(pa.array(inside)).to_pylist()
+    return values
+
+
+def spans(parts: Sequence[Part], decided: Decisions) -> Iterator[tuple[int, int, Part]]:
+    """First row, row after the last, and part, for each part: the decision table holds the parts in their order."""
+    first = 0
+    for part in parts:
+        yield first, first + part.documents, part
+        first += part.documents
+    assert first == len(decided), (first, len(decided))
+
+
+def _remove_exact(decided: Decisions, kept: npt.NDArray[np.int64], hashes: list[bytes], rank: npt.NDArray[np.int64]) -> None:
+    best: dict[bytes, int] = {}
+    for position, value in enumerate(hashes):
+        if value not in best or rank[position] < rank[best[value]]:
+            best[value] = position
+    ids = decided.columns["id"]
+    for position, value in enumerate(hashes):
+        if best[value] != position:
+            decided.remove(int(kept[position]), Reason.EXACT_DUPLICATE, kept_id=ids[kept[best[value]]], similarity=1.0)
+
+
+@cache
+def bands_and_rows(threshold: float) -> tuple[int, int]:
+    """Bands and rows a band that minimise datasketch's false positives and false negatives at this threshold."""
+    from datasketch import MinHashLSH
+
+    index = MinHashLSH(threshold=threshold, num_perm=NUM_PERM, weights=(0.3, 0.7))  # a missed copy costs more than a check
+    return index.b, index.r
+
+
+def candidate_pairs(signatures: npt.NDArray[np.uint32], bands: int, rows: int) -> Iterator[npt.NDArray[np.int64]]:
+    """For each band, pairs of documents that share it, shape (pairs, 2): each with the first and the previous of its bucket."""
+    multipliers = np.random.default_rng(20261123).integers(1, 2**63, rows, np.uint64) | np.uint64(1)
+    for band in range(bands):
+        keys = signatures[:, band * rows : (band + 1) * rows].astype(np.uint64) @ multipliers  # modulo 2^64
+        order = np.argsort(keys, kind="stable")
+        same = np.concatenate(([False], keys[order][1:] == keys[order][:-1]))
+        heads = np.maximum.accumulate(np.where(same, 0, np.arange(order.size)))
+        members = np.flatnonzero(same)
+        with_head = np.stack([order[heads[members]], order[members]], axis=1)
+        with_previous = np.stack([order[members - 1], order[members]], axis=1)
+        yield np.concatenate([with_head, with_previous[heads[members] != members - 1]])
+
+
+def similarity(signatures: npt.NDArray[np.uint32], pairs: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Estimated Jaccard similarity of pairs: the share of equal minima."""
+    result = np.empty(len(pairs))
+    for start in range(0, len(pairs), 65_536):
+        block = pairs[start : start + 65_536]
+        result[start : start + len(block)] = (signatures[block[:, 0]] == signatures[block[:, 1]]).mean(axis=1)
+    return result
+
+
+def _remove_near(
+    decided: Decisions,
+    kept: npt.NDArray[np.int64],
+    signatures: npt.NDArray[np.uint32],
+    rank: npt.NDArray[np.int64],
+    config: NearDuplicates,
+) -> None:
+    clusters = near_clusters(signatures, rank, config.threshold)
+    ids = decided.columns["id"]
+    members = np.array([(member, head) for member, head in clusters], np.int64).reshape(-1, 2)
+    sources = decided.columns["source"]
+    for (member, head), value in zip(members, similarity(signatures, members), strict=True):
+        if sources[kept[member]] in config.keep_sources:
+            continue
+        decided.remove(int(kept[member]), Reason.NEAR_DUPLICATE, kept_id=ids[kept[head]], similarity=round(float(value), 4))
+
+
+def near_clusters(signatures: npt.NDArray[np.uint32], rank: npt.NDArray[np.int64], threshold: float) -> list[tuple[int, int]]:
+    """(copy, the one that stays) for every document that has a better-ranked near-duplicate.
+
+    LSH proposes pairs, the estimated similarity confirms them, union-find joins them. A text without letters has no
+    shingles and no copies.
+    """
+    bands, rows = bands_and_rows(threshold)
+    empty = (signatures == np.uint32(0xFFFFFFFF)).all(axis=1)
+    parent = np.arange(len(signatures))
+    for pairs in candidate_pairs(signatures, bands, rows):
+        pairs = pairs[~empty[pairs].any(axis=1)]
+        pairs = pairs[similarity(signatures, pairs) >= threshold]
+        for first, second in pairs.tolist():
+            _union(parent, first, second, rank)
+    return [(member, head) for member in range(len(parent)) if (head := _find(parent, member)) != member]
+
+
+def _find(parent: npt.NDArray[np.int64], node: int) -> int:
+    while parent[node] != node:
+        parent[node] = parent[parent[node]]
+        node = int(parent[node])
+    return node
+
+
+def _union(parent: npt.NDArray[np.int64], first: int, second: int, rank: npt.NDArray[np.int64]) -> None:
+    a, b = _find(parent, first), _find(parent, second)
+    if a != b:
+        better, worse = (a, b) if rank[a] < rank[b] else (b, a)
+        parent[worse] = better
+
+
+def _remove_lines(parts: Sequence[Part], decided: Decisions, kept: npt.NDArray[np.int64], config: LineDuplicates) -> None:
+    columns = decided.columns
+    sources = [columns["source"][row] for row in kept]
+    for source in dict.fromkeys(sources):
+        if source in config.skip_sources:
+            continue
+        rows = kept[np.fromiter((s == source for s in sources), bool, kept.size)]
+        frequent = _frequent_lines(_column_batches(parts, decided, rows), config.max_documents)
+        if not frequent:
+            continue
+        for row, hashes in _column_batches(parts, decided, rows):
+            dropped = [line for line, value in enumerate(hashes) if value in frequent]
+            if dropped:
+                columns["dropped_lines"][row] = dropped
+
+
+def _column_batches(parts: Sequence[Part], decided: Decisions, rows: npt.NDArray[np.int64]) -> Iterator[tuple[int, list[int]]]:
+    """(row, line hashes) part by part, so that only one part's lines are in memory."""
+    for first, last, part in spans(parts, decided):
+        inside = rows[(rows >= first) & (rows < last)]
+        if inside.size:
+            column = pq.read_table(f"{part.folder}/features.parquet", columns=["line_hashes"]).column(0)
+            yield from zip(inside.tolist(), column.take(pa.array(inside - first)).to_pylist(), strict=True)
+
+
+def _frequent_lines(documents: Iterable[tuple[int, list[int]]], max_documents: int) -> set[int]:
+    counts: Counter[int] = Counter()
+    for _, hashes in documents:
+        counts.update(set(hashes))
+    return {value for value, count in counts.items() if count > max_documents and value != 0}

@@ -1,0 +1,218 @@
+"""One feature row a document: everything a policy may ask about, computed in one pass over a batch of texts."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import xxhash
+
+from factory.records import Document
+from factory.zh import ngrams
+from factory.zh.charclass import CharClass, table
+from factory.zh.lane import ScriptCounts, lane_of
+from factory.zh.matcher import THREATS, Hit, hits
+from factory.zh.normalize import Normalized, normalize
+from factory.zh.pii import count_personal_data
+from factory.zh.variety import GROUPS, roundtrip_changes, variety_of
+
+MIN_HASHED_LINE_CHARS = 10  # shorter lines repeat by nature and are never removed as duplicates
+MAX_LEXICON_WORDS = 12
+
+
+class Feature(NamedTuple):
+    """A column that rules may name."""
+
+    type: pa.DataType
+    unit: str
+    meaning: str
+
+
+_SHARE = "share of characters, 0 to 1"
+_F, _I, _S = pa.float64(), pa.int64(), pa.string()
+
+FEATURES: dict[str, Feature] = {
+    "chars": Feature(_I, "characters", "length of the normalised text"),
+    "bytes": Feature(_I, "bytes", "length in UTF-8"),
+    "han_chars": Feature(_I, "characters", "Han characters"),
+    "han_ratio": Feature(_F, _SHARE, "Han characters, white space left out of the whole"),
+    "latin_ratio": Feature(_F, _SHARE, "Latin letters"),
+    "digit_ratio": Feature(_F, _SHARE, "digits"),
+    "punctuation_ratio": Feature(_F, _SHARE, "punctuation"),
+    "symbol_ratio": Feature(_F, _SHARE, "symbols, arrows, box drawing and emoji"),
+    "zhuyin_chars": Feature(_I, "characters", "zhuyin letters"),
+    "private_chars": Feature(_I, "characters", "private use area, replacement characters"),
+    "stopword_ratio": Feature(_F, "share of Han characters", "function characters of Traditional Chinese"),
+    "lines": Feature(_I, "lines", "lines that are not blank"),
+    "paragraphs": Feature(_I, "paragraphs", "runs of lines between blank lines"),
+    "mean_line_chars": Feature(_F, "characters", "mean length of a line"),
+    "max_line_chars": Feature(_I, "characters", "longest line"),
+    "short_line_ratio": Feature(_F, "share of lines", "lines under 12 characters"),
+    "list_line_ratio": Feature(_F, "share of lines", "lines that begin with a bullet"),
+    "ended_line_ratio": Feature(_F, "share of lines", "lines that end with sentence punctuation"),
+    **{f"dup_ngram_{n}": Feature(_F, _SHARE, f"inside a repeated {n}-gram of characters") for n in ngrams.NGRAM_SIZES},
+    **{f"top_ngram_{n}": Feature(_F, _SHARE, f"taken by the most frequent {n}-gram") for n in ngrams.NGRAM_SIZES},
+    "lane": Feature(_S, "lane", "zh-Hant, zh-Hans, zh-mixed, yue, nan, hak, ja, ko or other"),
+    "simplified_share": Feature(_F, "share of one-script characters", "Simplified among characters of one script only"),
+    "yue_density": Feature(_F, "points per 100 Han", "Cantonese markers"),
+    "nan_density": Feature(_F, "points per 100 Han", "Taigi markers"),
+    "hak_density": Feature(_F, "points per 100 Han", "Hakka markers"),
+    "fasttext_label": Feature(_S, "language code", "fastText lid.176, only where characters left the lane open"),
+    "fasttext_score": Feature(_F, "probability", "of fasttext_label"),
+    **{f"variety_{g}": Feature(_I, "points", f"weighted evidence for {g}") for g in GROUPS},
+    **{f"variety_{g}_distinct": Feature(_I, "entries", f"different entries of {g}") for g in GROUPS},
+    **{f"variety_{g}_density": Feature(_F, "points per 1,000 Han", f"weighted evidence for {g}") for g in GROUPS},
+    "variety_score": Feature(_F, "-1 to 1", "evidence for Taiwan less evidence against, over both"),
+    "roundtrip_changes": Feature(_F, "per 1,000 characters", "what OpenCC changes there and back"),
+    **{f"{t}_points": Feature(_I, "points", f"weights of different {t} phrases") for t in THREATS},
+    **{f"{t}_density": Feature(_F, "points per 1,000 Han", f"{t} phrases, each use counted") for t in THREATS},
+    "national_ids": Feature(_I, "numbers", "different national ID numbers whose checksum holds"),
+    "mobiles": Feature(_I, "numbers", "different mobile numbers"),
+    "emails": Feature(_I, "addresses", "different e-mail addresses"),
+    "removed_chars": Feature(_I, "characters", "control and zero-width characters taken out"),
+    "private_mapped": Feature(_I, "characters", "Big5 leftovers mapped to Unicode"),
+    "mojibake_repaired": Feature(pa.bool_(), "yes or no", "the text was decoded wrongly and has been repaired"),
+    "flags": Feature(pa.list_(_S), "flags", "what the source states, for example abolished"),
+}
+
+_EVIDENCE = pa.struct([("paragraph", pa.int32()), *((group, pa.int32()) for group in GROUPS)])
+SCHEMA = pa.schema(
+    [
+        pa.field("id", _S, nullable=False),
+        *(pa.field(name, feature.type) for name, feature in FEATURES.items()),
+        pa.field("variety_words", pa.list_(_S)),
+        pa.field("variety_paragraphs", pa.list_(_EVIDENCE)),
+        pa.field("lexicon_words", pa.list_(_S)),
+        pa.field("raw_sha256", pa.binary(32)),
+        pa.field("exact_hash", pa.binary(16)),
+        pa.field("minhash", pa.binary(4 * ngrams.NUM_PERM)),
+        pa.field("line_hashes", pa.list_(pa.uint64())),
+    ]
+)
+
+
+def annotate(documents: Sequence[Document]) -> tuple[list[str], pa.Table]:
+    """Normalised texts and their feature rows (SCHEMA), in the order given. Pure: the same text gives the same row."""
+    normalized = [normalize(document.text) for document in documents]
+    texts = [result.text for result in normalized]
+    columns: dict[str, list[Any]] = {name: [] for name in SCHEMA.names}
+    batch = ngrams.batch_of(texts)
+    classes = table()
+    counts = ngrams.class_counts(batch.codes, batch.offsets, classes)
+    lines = ngrams.line_statistics(batch.codes, batch.offsets, classes)
+    repeats = {n: ngrams.repetition(batch.codes, batch.offsets, classes, n) for n in ngrams.NGRAM_SIZES}
+    signatures = ngrams.minhash_signatures(batch, classes)
+    for index, document in enumerate(documents):
+        row = _row(
+            document, normalized[index], _by_class(counts[index]), dict(zip(ngrams.LINE_FIELDS, map(int, lines[index]), strict=True))
+        )
+        for n, values in repeats.items():
+            row[f"dup_ngram_{n}"], row[f"top_ngram_{n}"] = (round(float(value), 6) for value in values[index])
+        row["minhash"] = signatures[index].tobytes()
+        for name, column in columns.items():
+            column.append(row[name])
+    return texts, pa.Table.from_pydict(columns, schema=SCHEMA)
+
+
+def _by_class(row: Any) -> dict[CharClass, int]:
+    return {kind: int(row[position]) for position, kind in enumerate(CharClass)}
+
+
+def _row(document: Document, result: Normalized, count: dict[CharClass, int], line: dict[str, int]) -> dict[str, Any]:
+    text = result.text
+    encoded = text.encode()
+    matches = list(hits(text))
+    han = count[CharClass.HAN]
+    visible = len(text) - count[CharClass.SPACE]
+    lane = lane_of(text, _script_counts(count), matches)
+    variety = variety_of(text, matches)
+    personal = count_personal_data(text)
+    return {
+        "id": document.id,
+        "flags": list(document.flags),
+        "chars": len(text),
+        "bytes": len(encoded),
+        "han_chars": han,
+        "han_ratio": _ratio(han, visible),
+        "latin_ratio": _ratio(count[CharClass.LATIN], visible),
+        "digit_ratio": _ratio(count[CharClass.DIGIT], visible),
+        "punctuation_ratio": _ratio(count[CharClass.PUNCTUATION], visible),
+        "symbol_ratio": _ratio(count[CharClass.SYMBOL], visible),
+        "zhuyin_chars": count[CharClass.ZHUYIN],
+        "private_chars": count[CharClass.PRIVATE],
+        "stopword_ratio": _ratio(count[CharClass.STOPWORD], han),
+        "lines": line["lines"],
+        "paragraphs": line["paragraphs"],
+        "mean_line_chars": _ratio(line["line_chars"], line["lines"]),
+        "max_line_chars": line["max_line_chars"],
+        "short_line_ratio": _ratio(line["short_lines"], line["lines"]),
+        "list_line_ratio": _ratio(line["list_lines"], line["lines"]),
+        "ended_line_ratio": _ratio(line["ended_lines"], line["lines"]),
+        "lane": lane.lane,
+        "simplified_share": _known(lane.simplified_share),
+        **{f"{language}_density": round(value, 4) for language, value in lane.density.items()},
+        "fasttext_label": lane.fasttext_label,
+        "fasttext_score": _known(lane.fasttext_score),
+        **{f"variety_{group}": points for group, points in variety.points.items()},
+        **{f"variety_{group}_distinct": number for group, number in variety.distinct.items()},
+        **{f"variety_{group}_density": _ratio(1_000 * points, han) for group, points in variety.points.items()},
+        "variety_score": round(variety.score, 6),
+        "variety_words": variety.words,
+        "variety_paragraphs": variety.paragraphs,
+        "roundtrip_changes": _known(roundtrip_changes(text)),
+        **_lexicon(matches, han),
+        "national_ids": personal.national_ids,
+        "mobiles": personal.mobiles,
+        "emails": personal.emails,
+        "removed_chars": result.removed_chars,
+        "private_mapped": result.private_mapped,
+        "mojibake_repaired": result.mojibake_repaired,
+        "raw_sha256": hashlib.sha256(document.text.encode("utf-8", "surrogatepass")).digest(),
+        "exact_hash": hashlib.blake2b("".join(text.split()).encode(), digest_size=16).digest(),
+        "line_hashes": line_hashes(text),
+    }
+
+
+def _ratio(part: int, whole: int) -> float:
+    return round(part / whole, 6) if whole else 0.0
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else round(value, 6)
+
+
+def _script_counts(count: dict[CharClass, int]) -> ScriptCounts:
+    return ScriptCounts(
+        han=count[CharClass.HAN],
+        latin=count[CharClass.LATIN],
+        kana=count[CharClass.KANA],
+        hangul=count[CharClass.HANGUL],
+        other_letter=count[CharClass.OTHER_LETTER],
+        simplified=count[CharClass.SIMPLIFIED],
+        traditional=count[CharClass.TRADITIONAL],
+        romanized=count[CharClass.ROMANIZED],
+    )
+
+
+def _lexicon(matches: list[Hit], han: int) -> dict[str, Any]:
+    distinct: dict[str, dict[str, int]] = {threat: {} for threat in THREATS}
+    uses = dict.fromkeys(THREATS, 0)
+    for hit in matches:
+        if hit.entry.group in distinct:
+            distinct[hit.entry.group][hit.entry.text] = hit.entry.weight
+            uses[hit.entry.group] += hit.entry.weight
+    words = sorted((-weight, threat, word) for threat in THREATS for word, weight in distinct[threat].items())
+    return {
+        **{f"{threat}_points": sum(distinct[threat].values()) for threat in THREATS},
+        **{f"{threat}_density": _ratio(1_000 * uses[threat], han) for threat in THREATS},
+        "lexicon_words": [f"{threat}:{word}" for _, threat, word in words[:MAX_LEXICON_WORDS]],
+    }
+
+
+def line_hashes(text: str) -> list[int]:
+    """A 64-bit hash for each line of `text.split("\\n")`, white space at its ends left out; 0 for lines that are too short."""
+    stripped = (line.strip() for line in text.split("\n"))
+    return [xxhash.xxh3_64_intdigest(line.encode()) if len(line) >= MIN_HASHED_LINE_CHARS else 0 for line in stripped]

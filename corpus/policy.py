@@ -1,0 +1,173 @@
+"""A policy: an ordered list of rules with thresholds, per source, and the pure function that applies it to feature rows.
+
+Rules are tried in order and the first that fires gives the document its reason. A rule fires when all conditions under
+`remove_if` hold. A source may change a rule or switch it off with null.
+"""
+
+from __future__ import annotations
+
+import datetime
+from functools import reduce
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import AfterValidator, Field, model_validator
+
+from corpus.features import FEATURES
+from factory.errors import UserError
+from factory.recipe import Strict, load_model
+from factory.records import Reason
+
+BUNDLED = Path(__file__).parent / "policies"
+
+Value = float | int | str | bool
+
+
+class Condition(Strict):
+    """Bounds on one feature; each that is given must hold. A feature without a value never fulfils a condition."""
+
+    lt: float | None = None
+    le: float | None = None
+    gt: float | None = None
+    ge: float | None = None
+    eq: Value | None = None
+    one_of: tuple[str, ...] | None = None
+    none_of: tuple[str, ...] | None = None
+    contains: str | None = None
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> Condition:
+        if not self.model_fields_set:
+            raise ValueError("a condition needs one of lt, le, gt, ge, eq, one_of, none_of, contains")
+        return self
+
+    def mask(self, column: pa.ChunkedArray) -> pa.ChunkedArray:
+        """Where the condition holds; null counts as not."""
+        tests: list[Any] = []
+        for name, compare in (("lt", pc.less), ("le", pc.less_equal), ("gt", pc.greater), ("ge", pc.greater_equal), ("eq", pc.equal)):
+            bound = getattr(self, name)
+            if bound is not None:
+                tests.append(compare(column, bound))
+        if self.one_of is not None:
+            tests.append(pc.is_in(column, value_set=pa.array(self.one_of)))
+        if self.none_of is not None:
+            tests.append(pc.and_(pc.is_valid(column), pc.invert(pc.is_in(column, value_set=pa.array(self.none_of)))))
+        if self.contains is not None:
+            tests.append(pa.chunked_array([pa.array([self.contains in (row or ()) for row in column.to_pylist()], pa.bool_())]))
+        return pc.fill_null(reduce(pc.and_, tests), False)
+
+    def text(self) -> str:
+        """The bounds as a person reads them, for example `< 50`."""
+        signs = {"lt": "<", "le": "≤", "gt": ">", "ge": "≥", "eq": "=", "one_of": "in", "none_of": "not in", "contains": "has"}
+        given = [(sign, getattr(self, name)) for name, sign in signs.items() if getattr(self, name) is not None]
+        return " and ".join(f"{sign} {' '.join(bound) if isinstance(bound, tuple) else bound}" for sign, bound in given)
+
+
+def _check_conditions(conditions: dict[str, Condition]) -> dict[str, Condition]:
+    for name, condition in conditions.items():
+        if name not in FEATURES:
+            raise ValueError(f"no feature is called {name!r}; see 'twllm corpus features'")
+        _check_type(name, condition)
+    return conditions
+
+
+Conditions = Annotated[dict[str, Condition], Field(min_length=1), AfterValidator(_check_conditions)]
+
+
+class Rule(Strict):
+    """One reason to remove a document, with where its thresholds come from."""
+
+    id: str
+    reason: Reason
+    remove_if: Conditions
+    unit: str = Field(description="unit of the thresholds")
+    origin: str = Field(description="paper, or what it was measured on")
+    date: datetime.date = Field(description="when the threshold was set")
+
+
+def _check_type(name: str, condition: Condition) -> None:
+    kind = FEATURES[name].type
+    numeric = pa.types.is_integer(kind) or pa.types.is_floating(kind)
+    ordered = any(getattr(condition, bound) is not None for bound in ("lt", "le", "gt", "ge"))
+    listed = condition.one_of is not None or condition.none_of is not None
+    if (ordered and not numeric) or (listed and not pa.types.is_string(kind)) or (condition.contains and not pa.types.is_list(kind)):
+        raise ValueError(f"feature {name!r} is {kind}; the condition '{condition.text()}' does not apply to it")
+
+
+class Change(Strict):
+    """What a source changes about a rule."""
+
+    remove_if: Conditions
+    origin: str
+    date: datetime.date
+
+
+class Policy(Strict):
+    """A versioned table of thresholds."""
+
+    name: str
+    version: str
+    description: str = ""
+    rules: tuple[Rule, ...] = Field(min_length=1)
+    sources: dict[str, dict[str, Change | None]] = {}
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Policy:
+        ids = [rule.id for rule in self.rules]
+        for rule_id in ids:
+            if ids.count(rule_id) > 1:
+                raise ValueError(f"two rules are called {rule_id!r}")
+        for source, changes in self.sources.items():
+            for rule_id in changes:
+                if rule_id not in ids:
+                    raise ValueError(f"sources.{source} changes {rule_id!r}, but no rule is called so")
+        return self
+
+    def rules_for(self, source: str, source_type: str) -> tuple[Rule, ...]:
+        """The rules with a source's changes applied (by its name, else by its type); those switched off are left out."""
+        changes = self.sources.get(source, self.sources.get(source_type, {}))
+        result = []
+        for rule in self.rules:
+            if rule.id not in changes:
+                result.append(rule)
+            elif (change := changes[rule.id]) is not None:
+                result.append(rule.model_copy(update=dict(change)))
+        return tuple(result)
+
+
+def load_policy(name: str, base: str) -> Policy:
+    """A bundled policy by its name (`taiwan-v2`), or a YAML file relative to `base`."""
+    bundled = BUNDLED / f"{name}.yaml"
+    if bundled.is_file():
+        return load_model(str(bundled), Policy)
+    if not name.endswith((".yaml", ".yml")):
+        known = ", ".join(sorted(path.stem for path in BUNDLED.glob("*.yaml")))
+        raise UserError(f"policy {name!r}: no bundled policy is called so (there are {known}). Name one, or a .yaml file.")
+    path = name if "://" in name or Path(name).is_absolute() else str(Path(base) / name)
+    return load_model(path, Policy)
+
+
+class Verdicts(NamedTuple):
+    """Per document, in order: the rule that fired (index into `rules`, -1 for none) and the rules it refers to."""
+
+    fired: list[int]
+    rules: tuple[Rule, ...]
+
+
+def apply_rules(features: pa.Table, rules: tuple[Rule, ...]) -> Verdicts:
+    """The first rule that fires for each row of a feature table. A pure function of its arguments."""
+    fired = [-1] * features.num_rows
+    for index in range(len(rules) - 1, -1, -1):
+        masks = [condition.mask(features.column(name)) for name, condition in rules[index].remove_if.items()]
+        for row, hit in enumerate(reduce(pc.and_, masks).to_pylist()):
+            if hit:
+                fired[row] = index
+    return Verdicts(fired, rules)
+
+
+def columns_of(policy: Policy) -> list[str]:
+    """Names of the features that the policy looks at, sorted."""
+    rules = [*policy.rules, *(c for changes in policy.sources.values() for c in changes.values() if c)]
+    return sorted({name for rule in rules for name in rule.remove_if})

@@ -1,0 +1,151 @@
+"""What the verbs print: Rich tables on a terminal, plain ones elsewhere, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from corpus.build import Result
+    from corpus.estimate import Estimate
+    from corpus.why import Difference, Explanation
+
+SHOWN = 20  # rows of a long list
+
+
+def _json(value: Any) -> None:
+    print(json.dumps(value, ensure_ascii=False, indent=1, default=str))
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[Any]], title: str | None = None, numbers: int = 0) -> None:
+    """Prints a table; its last `numbers` columns are right-aligned."""
+    drawn = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    for index, name in enumerate(header):
+        drawn.add_column(name, justify="right" if index >= len(header) - numbers else "left", overflow="fold")
+    for row in rows:
+        drawn.add_row(*(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row))
+    Console(highlight=False, markup=False).print(drawn)
+
+
+@contextmanager
+def progress(stream: IO[str]) -> Iterator[Callable[[str, int, int], None]]:
+    """Yields `report(stage, done bytes of text, total bytes of input)`."""
+    console = Console(file=stream, highlight=False)
+    if not console.is_terminal:
+        seen: set[str] = set()
+
+        def line(stage: str, done: int, total: int) -> None:
+            if stage not in seen:
+                seen.add(stage)
+                print(f"{stage} …", file=stream, flush=True)
+
+        yield line
+        return
+    with console.status("") as status:
+        yield lambda stage, done, total: status.update(
+            f"{stage}  {done / 1e6:,.1f} MB of text measured, {total / 1e6:,.1f} MB of files" if done else stage
+        )
+
+
+def show_result(result: Result, as_json: bool) -> None:
+    """The end of a build: funnel, agreement with labels, where the report is."""
+    if as_json:
+        _json({
+            "output": result.output,
+            "funnel": {name: counts._asdict() for name, counts in result.funnel.items()},
+            "agreement": result.agreement._asdict() if result.agreement else None,
+            "reused": result.reused,
+        })  # fmt: skip
+        return
+    _funnel({name: counts._asdict() for name, counts in result.funnel.items()})
+    reused = [stage for stage, taken in result.reused.items() if taken]
+    if reused:
+        print(f"\nreused: {', '.join(reused)}")
+    if result.agreement:
+        a = result.agreement
+        seen = a.labelled - len(a.missing)
+        print(f"\nlabels: {a.decisions_right} of {seen} decisions agree ({a.decisions_right / max(seen, 1):.1%}), "
+              f"{a.reasons_right} with the same reason ({a.reasons_right / max(seen, 1):.1%})"
+              + (f"; {len(a.missing)} labelled documents were not seen" if a.missing else ""))  # fmt: skip
+        wrong = [d for d in a.disagreements if "keep" in (d.expected, d.found)]
+        if wrong:
+            table(["id", "case", "label", "decision"], [[d.id, d.case, d.expected, d.found] for d in wrong[:SHOWN]])
+    print(f"\ncorpus: {result.output}/data\nreport: {result.output}/report.html")
+
+
+def _funnel(funnel: dict[str, dict[str, Any]]) -> None:
+    names = ("documents", "kept", "removed", "quarantined", "tokens_kept")
+    rows: list[list[Any]] = [[source, *(counts[name] for name in names)] for source, counts in funnel.items()]
+    rows.append(["all", *(sum(counts[name] for counts in funnel.values()) for name in names)])
+    table(["source", "in", "kept", "removed", "quarantined", "tokens kept"], rows, numbers=5)
+
+
+def show_stats(manifest: dict[str, Any], as_json: bool) -> None:
+    """The funnel of a finished run and its reasons."""
+    if as_json:
+        _json({"funnel": manifest["funnel"], "quotas": manifest["quotas"], "agreement": manifest["agreement"]})
+        return
+    _funnel(manifest["funnel"])
+    totals: dict[str, int] = {}
+    for counts in manifest["funnel"].values():
+        for reason, count in counts["reasons"].items():
+            totals[reason] = totals.get(reason, 0) + count
+    print()
+    table(["reason", "documents"], sorted(totals.items(), key=lambda item: -item[1]), numbers=1)
+
+
+def show_why(found: Explanation, as_json: bool) -> None:
+    """One document's story."""
+    if as_json:
+        _json(found._asdict())
+        return
+    decision = found.decision
+    print(f"{decision['id']}: {decision['status']}" + (f" ({decision['reason']})" if decision["reason"] else ""))
+    if found.parts:
+        print(f"  one of {len(found.parts)} parts: {', '.join(found.parts[:SHOWN])}")
+    if decision["rule"]:
+        print(f"  rule {decision['rule']}: {decision['threshold']}; observed {decision['observed']}")
+    if found.rule:
+        print(f"  unit {found.rule['unit']}; from {found.rule['origin']} ({found.rule['date']})")
+    if decision["kept_id"]:
+        print(f"  the copy that stays: {decision['kept_id']} (similarity {decision['similarity']:.2f})")
+    if decision["dropped_lines"]:
+        print(f"  lines removed as repeated across documents: {len(decision['dropped_lines'])}")
+    facts = {name: value for name, value in found.document.items() if value not in (None, [], "{}")}
+    print()
+    table(["origin", ""], [[name, str(value)] for name, value in facts.items()])
+    print()
+    table(["feature", "value"], [[name, str(value)] for name, value in found.features.items()])
+    print(f"\n{found.excerpt}…")
+
+
+def show_diff(found: Difference, as_json: bool) -> None:
+    """What moved between two runs."""
+    if as_json:
+        _json({"unchanged": found.unchanged, "moves": [move._asdict() for move in found.moves]})
+        return
+    print(f"{found.unchanged:,} documents decided alike, {len(found.moves):,} moved")
+    if found.moves:
+        table(["before", "after", "documents"], [[*ways, count] for ways, count in found.counts.items()], numbers=1)
+        print()
+        table(["id", "before", "after"], found.moves[:SHOWN])
+
+
+def show_estimate(found: Estimate, as_json: bool) -> None:
+    """A build before it runs."""
+    if as_json:
+        _json({**found._asdict(), "sources": {name: source._asdict() for name, source in found.sources.items()}})
+        return
+    header = ["source", "documents", "kept", "tokens", "MB of text", "CPU seconds", "sampled", "unreadable"]
+    rows = [
+        [name, s.documents, s.kept, s.tokens, f"{s.text_bytes / 1e6:,.1f}", f"{s.cpu_seconds:,.1f}", s.sampled, s.unreadable]
+        for name, s in found.sources.items()
+    ]
+    table(header, rows, numbers=7)
+    print(f"\nabout {found.wall_seconds / 60:.1f} minutes with {found.workers} workers, {found.disk_bytes / 1e9:.2f} GB of disk "
+          "(extrapolated; duplicates are not foreseen)")  # fmt: skip

@@ -1,0 +1,1 @@
+"""Benchmarks, culture probes and their statistics."""

@@ -1,0 +1,1 @@
+"""What the product knows of Taiwan's Chinese: characters, lanes, varieties, lexicons, n-grams."""

@@ -1,0 +1,1 @@
+"""Synthetic instruction data grown from handwritten seeds."""

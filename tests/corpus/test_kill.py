@@ -1,0 +1,99 @@
+"""A build killed at any moment and run again ends byte-identical to one that was never killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.corpus.conftest import RECIPE, REPOSITORY, tree_bytes, twllm
+
+STAGES = ("annotate", "decide", "deduplicate", "assemble", "report")
+SEED = 20261123
+
+# The child runs the real command with os.replace wrapped: it counts renames and dies before or after one of them.
+# Renames are where the state of a run changes, so this places kills in each stage, however short it is.
+KILLED_AT_RENAME = """
+import os, signal, sys
+from pathlib import Path
+replace, seen = os.replace, [0]
+def counting(source, target):
+    seen[0] += 1
+    if seen[0] == {number} and not {after}: os.kill(os.getpid(), signal.SIGKILL)
+    replace(source, target)
+    Path({log!r}).open("a").write(os.path.relpath(str(target), {run!r}) + "\\n")
+    if seen[0] == {number} and {after}: os.kill(os.getpid(), signal.SIGKILL)
+os.replace = counting
+import multiprocessing
+from corpus.recipe import load_plan
+from corpus.build import build
+if __name__ == "__main__":
+    build(load_plan({recipe!r}, {run!r}))
+"""
+
+
+@pytest.fixture(scope="module")
+def one_worker_recipe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The sample with one worker, so that every rename happens in the process that is killed."""
+    text = RECIPE.read_text(encoding="utf-8").replace("../corpus", str(REPOSITORY / "corpus"))
+    path = tmp_path_factory.mktemp("recipe") / "sample.yaml"
+    path.write_text(text + "workers: 1\n", encoding="utf-8")
+    return str(path)
+
+
+def _run_killed_at_rename(recipe: str, run: Path, log: Path, number: int, after: bool) -> int:
+    code = KILLED_AT_RENAME.format(recipe=recipe, run=str(run), log=str(log), number=number, after=after)
+    return subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, check=False).returncode
+
+
+def _stage_of(target: str) -> str:
+    for stage in ("annotate", "decide", "deduplicate"):
+        if target.startswith((f"work/{stage}-", f"work/{stage}/")):
+            return stage
+    return "report" if target in ("manifest.json", "README.md", "report.html", "timings.json") else "assemble"
+
+
+def test_killed_around_renames_of_every_stage(sample_run: Path, one_worker_recipe: str, tmp_path: Path) -> None:
+    """Two kills in each stage: before a rename, and between a rename and the record that would have followed."""
+    log = tmp_path / "renames.log"
+    assert _run_killed_at_rename(one_worker_recipe, tmp_path / "whole", log, number=10**9, after=False) == 0
+    targets = log.read_text().splitlines()
+    chosen: list[tuple[int, bool]] = []
+    picker = random.Random(SEED)
+    for stage in STAGES:
+        numbers = [number for number, target in enumerate(targets, 1) if _stage_of(target) == stage]
+        assert len(numbers) >= 2, f"{stage} renames {len(numbers)} files"
+        chosen += [(picker.choice(numbers), False), (numbers[-2], True)]
+    expected = tree_bytes(sample_run)
+    for number, after in chosen:
+        run = tmp_path / f"killed-{number}-{after}"
+        assert _run_killed_at_rename(one_worker_recipe, run, tmp_path / "log", number, after) == -signal.SIGKILL
+        assert not (run / "timings.json").exists(), "no work was left to do"
+        done = twllm("corpus", "build", str(RECIPE), "--output", str(run))
+        assert done.returncode == 0, done.stderr
+        assert tree_bytes(run) == expected, f"after rename {number} ({targets[number - 1]}), after={after}"
+
+
+@pytest.mark.parametrize("fraction", [0.3, 0.55, 0.8])
+def test_killed_on_the_clock(sample_run: Path, tmp_path: Path, fraction: float) -> None:
+    """kill -9 of the whole process group at a seeded share of the time that an undisturbed run took."""
+    seconds = sum(json.loads((sample_run / "timings.json").read_text())["seconds"].values())
+    jitter = random.Random(f"{SEED}-{fraction}").uniform(-0.1, 0.1)
+    run = tmp_path / "run"
+    command = [sys.executable, "-c", "from factory.cli import main; main()", "corpus", "build", str(RECIPE), "--output", str(run)]
+    child = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    try:
+        child.wait(timeout=max(0.5, seconds * (fraction + jitter)))
+    except subprocess.TimeoutExpired:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+    assert child.returncode == -signal.SIGKILL, "the run was over before the kill: no work remained"
+    done = twllm("corpus", "build", str(RECIPE), "--output", str(run))
+    assert done.returncode == 0, done.stderr
+    assert tree_bytes(run) == tree_bytes(sample_run)

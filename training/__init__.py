@@ -1,0 +1,1 @@
+"""Continued pre-training, supervised fine-tuning, preference tuning and export."""
