@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from corpus import decisions
 from corpus.annotate import Part, annotate
-from corpus.assemble import Quota, assemble
+from corpus.assemble import Quota, TokenCounter, assemble
 from corpus.decide import decide
 from corpus.deduplicate import deduplicate
 from corpus.labels import Agreement, compare
@@ -85,6 +85,7 @@ def build(plan: Plan, report: Report = lambda stage, done, total: None) -> Resul
 def _build(plan: Plan, report: Report) -> Result:
     run = _Run(plan, report)
     recipe = plan.recipe
+    TokenCounter(recipe.mixture)  # a tokenizer that cannot be read stops the run now, not at its end
     workers = recipe.workers or os.cpu_count() or 1
     parts: list[Part] = run.timed(
         "annotate",

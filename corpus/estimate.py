@@ -7,16 +7,21 @@ import time
 from collections import defaultdict
 from typing import NamedTuple
 
+import fsspec
+
 from corpus import features
 from corpus.annotate import BATCH_DOCUMENTS
 from corpus.assemble import TokenCounter
 from corpus.policy import apply_rules
 from corpus.recipe import InputFile, Plan
 from corpus.sources.spec import open_source
+from factory import storage
 from factory.records import Document, Rejected
 
 ANNOTATE_BYTES_PER_TEXT_BYTE = 0.9  # documents and features beside a zstd corpus; measured on statutes and news
 SHARD_BYTES_PER_TEXT_BYTE = 0.35
+ROW_OVERHEAD_BYTES = 300  # of a JSON row beside its text: ids, URLs, keys
+PACKED_EXPANSION = 3.2  # Chinese JSON in a ZIP, text in Parquet
 
 
 class SourceEstimate(NamedTuple):
@@ -60,7 +65,7 @@ def _source(plan: Plan, name: str, files: list[InputFile], sample_bytes: float, 
     reader = open_source(name, spec)
     chosen = files[:: max(1, len(files) // 5)][:5]
     documents: list[Document] = []
-    unreadable, read_bytes, stored_bytes, complete = 0, 0, 0.0, True
+    unreadable, read_bytes, complete = 0, 0, True
     start = time.process_time()
     for file in chosen:
         budget = read_bytes + sample_bytes / len(chosen)
@@ -73,9 +78,6 @@ def _source(plan: Plan, name: str, files: list[InputFile], sample_bytes: float, 
             if read_bytes >= budget:
                 complete = False
                 break
-        else:
-            stored_bytes += file.bytes
-    total_stored = sum(file.bytes for file in files)
     kept, tokens, text_bytes = 0, 0, 0
     for first in range(0, len(documents), BATCH_DOCUMENTS):
         batch = documents[first : first + BATCH_DOCUMENTS]
@@ -86,17 +88,28 @@ def _source(plan: Plan, name: str, files: list[InputFile], sample_bytes: float, 
         tokens += sum(count for count, fired in zip(counts, verdicts.fired, strict=True) if fired < 0)
         text_bytes += sum(rows.column("bytes").to_pylist())
     seconds = time.process_time() - start
-    if complete and stored_bytes:
-        factor = total_stored / stored_bytes
-    else:
-        # where the sample ends inside a file, its stored share is unknown: assume text compresses as it usually does
-        factor = max(1.0, total_stored * _expansion(chosen[0].path) / max(text_bytes, 1))
+    factor = 1.0 if complete and len(chosen) == len(files) else max(1.0, _stored_text(files) / max(1, _row_bytes(read_bytes, len(documents))))
     return SourceEstimate(
         round(len(documents) * factor), round(kept * factor), round(tokens * factor), round(text_bytes * factor),
         round(seconds * factor, 1), len(documents), unreadable,
     )  # fmt: skip
 
 
-def _expansion(path: str) -> float:
-    """Text bytes a stored byte; Chinese JSON compresses to about a third with zstd, xz or Parquet."""
-    return 3.2 if path.lower().endswith((".zst", ".gz", ".xz", ".zip", ".parquet")) else 0.9
+def _row_bytes(text_bytes: int, documents: int) -> int:
+    """Bytes that sampled documents take in an uncompressed file, their other fields included."""
+    return text_bytes + ROW_OVERHEAD_BYTES * documents
+
+
+def _stored_text(files: list[InputFile]) -> float:
+    """Uncompressed bytes of all files, by the compression of the head of the first."""
+    head = files[0].path
+    with fsspec.open(head, "rb") as stored:
+        packed = stored.read(1 << 20)
+    match os.path.splitext(head.lower())[1]:
+        case ".zst" | ".gz" | ".xz":
+            expansion = storage.expansion(head, packed)
+        case ".zip" | ".parquet":
+            expansion = PACKED_EXPANSION
+        case _:
+            expansion = 1.0
+    return expansion * sum(file.bytes for file in files)

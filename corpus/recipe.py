@@ -9,7 +9,7 @@ from typing import NamedTuple
 from pydantic import Field, field_validator
 
 from corpus.policy import Policy, load_policy
-from corpus.sources.spec import SourceSpec
+from corpus.sources.spec import SourceSpec, input_files, open_source
 from factory import storage
 from factory.errors import UserError
 from factory.recipe import Strict, expand_path, load_model
@@ -111,13 +111,10 @@ def load_plan(recipe_path: str, output: str | None = None) -> Plan:
                 raise UserError(f"{recipe_path}: deduplicate.{key} names {name!r}, but the recipe has no such source. Remove it.")
     files = []
     for name, spec in recipe.sources.items():
-        for pattern in spec.paths:
-            where = f"{recipe_path}: sources.{name}.paths"
-            expanded = expand_path(pattern, base, where)
-            found = [expanded] if spec.type == "datasets" else storage.list_files(expanded)
-            if not found:
-                raise UserError(f"{where}: {pattern!r} matches no file (looked at {expanded}). Correct the path.")
-            files += [InputFile(name, path, storage.file_size(path) or 0) for path in found]
+        where = f"{recipe_path}: sources.{name}.paths"
+        located = spec.model_copy(update={"paths": [expand_path(path, base, where) for path in spec.paths]})
+        open_source(name, located)  # refuses fields, options and missing keys now
+        files += [InputFile(name, path, storage.file_size(path) or 0) for path in input_files(name, located)]
     duplicates = {path for _, path, _ in files if sum(file.path == path for file in files) > 1}
     if duplicates:
         raise UserError(f"{recipe_path}: {min(duplicates)} is named twice. Let each file belong to one source, once.")

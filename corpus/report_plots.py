@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from bisect import bisect
 from typing import NamedTuple
 
 import numpy as np
@@ -13,8 +14,10 @@ from corpus.policy import Policy
 from corpus.report_data import Run, feature_columns
 
 _ACCENT, _OUTLINE, _INK, _RULE = "#010203", "#010204", "#010205", "#010206"  # placeholders, replaced by the page's variables
-_COLOURS = {_ACCENT: "var(--kept)", _OUTLINE: "var(--policy)", _INK: "var(--muted)", _RULE: "var(--line)"}
+_COLOURS = {_ACCENT: "var(--kept)", _OUTLINE: "var(--outline)", _INK: "var(--muted)", _RULE: "var(--line)"}
 _FONT_UNITS = 10.5
+_TICKS_ABOVE = (0, 12, 50)  # percent: tallest bars from which each of _TICKS fits
+_TICKS = ((0, 1, 2, 5, 10), (0, 1, 5, 10, 25, 50), (0, 5, 25, 50, 100))
 
 
 class Axis(NamedTuple):
@@ -110,13 +113,18 @@ def draw(histogram: Histogram) -> str:
             axes.set_xscale("log")
             axes.xaxis.set_major_formatter(lambda value, _: _decade(value))
             axes.minorticks_off()
+        else:
+            axes.locator_params(axis="x", nbins=5)
+            axes.xaxis.set_major_formatter(lambda value, _: f"{value:.12g}")
         axes.set_xlim(axis.low, axis.high)
-        axes.set_ylim(bottom=0)
+        top = max(1.0, 1.05 * max(_percent(histogram.kept).max(), _percent(histogram.removed).max()))
+        axes.set_yscale("function", functions=(np.sqrt, np.square))  # so that tails of one percent show beside a peak
+        axes.set_ylim(0, top)
+        axes.set_yticks([value for value in _TICKS[bisect(_TICKS_ABOVE, top) - 1] if value <= top])
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}%")
-        axes.locator_params(axis="y", nbins=4)
         axes.grid(axis="y", color=_RULE, linewidth=0.7)
         axes.set_axisbelow(True)
-        axes.tick_params(length=0, pad=4)
+        axes.tick_params(length=0, pad=6)
         stream = io.StringIO()
         figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     return _inline(stream.getvalue())

@@ -29,7 +29,10 @@ def table(header: Sequence[str], rows: Sequence[Sequence[Any]], title: str | Non
         drawn.add_column(name, justify="right" if index >= len(header) - numbers else "left", overflow="fold")
     for row in rows:
         drawn.add_row(*(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row))
-    Console(highlight=False, markup=False).print(drawn)
+    console = Console(highlight=False, markup=False)
+    if not console.is_terminal:
+        console.width = max(console.width, 120)
+    console.print(drawn)
 
 
 @contextmanager

@@ -41,15 +41,13 @@ def open_binary(path: str) -> Iterator[IO[bytes]]:
 
     A zstd or gzip stream that ends early raises instead of ending quietly.
     """
-    with fsspec.open(path, "rb") as raw:
-        suffix = os.path.splitext(path.lower())[1]
-        if suffix == ".zst":
+    suffix = os.path.splitext(path.lower())[1]
+    if suffix == ".zst":
+        with fsspec.open(path, "rb") as raw:
             yield cast(IO[bytes], io.BufferedReader(_ZstdFrames(raw), 1 << 20))
-        elif suffix in COMPRESSIONS:
-            with fsspec.open(path, "rb", compression=COMPRESSIONS[suffix]) as stream:
-                yield stream
-        else:
-            yield raw
+    else:
+        with fsspec.open(path, "rb", compression=COMPRESSIONS.get(suffix)) as stream:
+            yield stream
 
 
 class _ZstdFrames(io.RawIOBase):
@@ -82,6 +80,21 @@ class _ZstdFrames(io.RawIOBase):
         buffer[:count] = self._plain[:count]
         self._plain = self._plain[count:]
         return count
+
+
+def expansion(path: str, head: bytes) -> float:
+    """Decompressed bytes a stored byte, measured on the first stored bytes of a `.gz`, `.zst` or `.xz` file."""
+    suffix = os.path.splitext(path.lower())[1]
+    try:
+        if suffix == ".zst":
+            plain = len(zstandard.ZstdDecompressor().decompressobj().decompress(head))
+        elif suffix == ".gz":
+            plain = len(zlib.decompressobj(wbits=31).decompress(head))
+        else:
+            plain = len(lzma.LZMADecompressor().decompress(head))
+    except READ_ERRORS:
+        return 1.0  # damaged: the build will say so
+    return max(1.0, plain / max(1, len(head)))
 
 
 def list_files(pattern: str) -> list[str]:

@@ -16,6 +16,7 @@ _CHINESE = re.compile(
 _COMPACT = re.compile(r"(?P<year>\d{3,4})(?P<month>\d{2})(?P<day>\d{2})")
 _CTIME = re.compile(r"[A-Z][a-z]{2} [A-Z][a-z]{2} +\d{1,2} \d{2}:\d{2}:\d{2} \d{4}")
 _MAIL = re.compile(r"(?:[A-Z][a-z]{2}, )?\d{1,2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}")
+_MAX_CHARS = 100
 _MINGUO = 1911  # year 1 of the Republic is 1912
 _MILLISECONDS = 10**11  # a time stamp above this counts milliseconds (seconds until the year 5138)
 
@@ -32,7 +33,7 @@ def iso_date(value: object) -> str | None:
         return None
     if isinstance(value, int):
         return _from_integer(value)
-    if not isinstance(value, str):
+    if not isinstance(value, str) or len(value) > _MAX_CHARS:
         return None
     text = " ".join(value.split())
     for pattern in (_SEPARATED, _CHINESE, _COMPACT):

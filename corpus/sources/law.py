@@ -34,6 +34,7 @@ _ENDS_SENTENCE = "。；;：:︰？?！!」』）)》〉"
 _STARTS_INSIDE = "，。、；：！？）」』》，,"
 # Hard-wrapped sources fill 32 full-width columns and drop at most two at the edge; the first line of an article may stand
 # behind its number (at most 6 columns), which is measured away.
+MAX_WRAPPED_CHARS = 100  # Latin characters take half a column
 WRAP_MIN_COLUMNS, WRAP_MAX_COLUMNS = 30.5, 34.0
 
 
@@ -43,12 +44,15 @@ def _columns(text: str) -> float:
 
 def _is_wrapped(line: str, following: str) -> bool:
     """Whether a line break stands inside a sentence: the line is full, ends nothing, and the next line begins nothing."""
-    if not line.strip() or not following.strip() or _DRAWN.search(line) or _DRAWN.search(following):
+    if not line.strip() or not following.strip() or len(line) > MAX_WRAPPED_CHARS:
+        return False
+    following = following[:MAX_WRAPPED_CHARS]
+    if _DRAWN.search(line) or _DRAWN.search(following):
         return False
     if _HEADING.match(line) or _HEADING.match(following) or _ARTICLE.match(following):
         return False
     width = _columns(_ARTICLE.sub("", line, count=1))
-    if following.lstrip()[0] in _STARTS_INSIDE:
+    if following.lstrip()[:1] in tuple(_STARTS_INSIDE):
         return WRAP_MIN_COLUMNS - 3 <= width <= WRAP_MAX_COLUMNS + 3
     if line[-1] in _ENDS_SENTENCE or _ITEM.match(following):
         return False

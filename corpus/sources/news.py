@@ -23,6 +23,7 @@ DEFAULT_FIELDS = {"id": "id", "title": "title", "text": "text", "url": "url", "p
 OUTLETS_FILE = str(Path(__file__).with_name("outlets.yaml"))
 TAIL_SHARE = 0.4  # tails are looked for in the last 40 % of a text
 MAX_TITLE_LINE_CHARS = 60  # a first line that is shorter and ends no sentence is the title; heads are looked for below it too
+_LONG_SPACE = re.compile(r"\s{50,}")  # bounds what the patterns' own runs of space can cost
 _MAX_ROUNDS = 5  # a text rarely opens with more than two tags
 
 
@@ -104,6 +105,7 @@ def _packaged() -> tuple[Rules, list[tuple[Match, Rules]]]:
 def strip(text: str, rules: Rules) -> str:
     """A text without the boilerplate that `rules` describe."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").strip()
+    text = _LONG_SPACE.sub(lambda match: "\n\n" if "\n" in match[0] else " ", text)
     for pattern in rules.inline:
         text = pattern.sub("", text)
     text = "\n".join(line for line in text.split("\n") if not any(pattern.match(line.strip()) for pattern in rules.lines)).strip()

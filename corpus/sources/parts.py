@@ -52,7 +52,7 @@ def _packed(pieces: list[list[str]], max_chars: int) -> list[list[str]]:
     size = 0
     for piece in pieces:
         length = _size(piece)
-        if parts and (size + 1 + length <= max_chars or size <= max_chars // _LONE_HEADING_SHARE):
+        if parts and (size + 1 + length <= max_chars or 0 < size <= max_chars // _LONE_HEADING_SHARE):
             parts[-1] += piece
             size += 1 + length
         else:

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Set
 from typing import NamedTuple
 
+MAX_SYSTEM_LINE_CHARS = 300  # no system, header or push line is longer; also a bound on what hostile lines can cost
 MAX_SIGNATURE_LINES = 8  # PTT allows six, then "--" and the system's own lines
 _FULL_PUSH_COLUMNS = 36  # a push as long as this was cut by the input field, and the next one goes on in the sentence
 
@@ -55,8 +56,9 @@ _TOKEN = re.compile(r"(?<![A-Za-z0-9_])[A-Za-z][A-Za-z0-9]{1,11}(?![A-Za-z0-9_])
 
 
 _HEADER = re.compile(
-    rf"\s*(?:作者[:：]?\s*)?(?P<author>{_ID})\s*\([^()\n]*\)(?:\s*(?:(?:看板|站內)[:：]?)?\s*(?P<board>[A-Za-z][\w-]{{1,20}}))?\s*\n"
-    rf"\s*(?:標題[:：]?\s*)?(?P<title>[^\n]+)\n\s*(?:時間[:：]?\s*)?(?P<date>{_CTIME})\s*(?:\n|$)"
+    rf"(?:作者[:：]?[ ]{{0,4}})?(?P<author>{_ID})[ ]{{0,4}}\([^()\n]{{0,80}}\)"
+    rf"(?:[ \n]{{1,4}}(?:(?:看板|站內)[:：]?[ ]{{0,4}})?(?P<board>[A-Za-z][\w-]{{1,20}}))?[ ]{{0,4}}\n"
+    rf"(?:標題[:：]?[ ]{{0,4}})?(?P<title>[^\n]+)\n(?:時間[:：]?[ ]{{0,4}})?(?P<date>{_CTIME})[ ]{{0,4}}(?:\n|$)"
 )
 
 
@@ -71,6 +73,7 @@ class Header(NamedTuple):
 
 def split_header(text: str) -> tuple[Header | None, str]:
     """The header block that a text begins with, and the text below it."""
+    text = text.lstrip()
     match = _HEADER.match(text)
     if match is None:
         return None, text
@@ -87,37 +90,41 @@ def clean(text: str, is_reply: bool, with_pushes: bool = True) -> str:
     kept: list[str] = []
     header = 0  # lines left of the block 作者/標題/時間 that a cross-post carries along
     for line in _without_signature(lines):
-        if _AUTHOR_LINE.match(line):
+        if _matches(_AUTHOR_LINE, line):
             header = 3
-        elif header and (_HEADER_LINE.match(line) or not line.strip()):
+        elif header and (_matches(_HEADER_LINE, line) or not line.strip()):
             header -= 1
-        elif not (_SYSTEM_LINE.match(line) or _QUOTED.match(line) or _TIME_LINE.match(line)):
+        elif not (_matches(_SYSTEM_LINE, line) or _QUOTED.match(line) or _matches(_TIME_LINE, line)):
             header = 0
             kept.append(line)
-    body = re.sub(r"--\s*$", "", _INLINE.sub("", "\n".join(kept)))
-    body = re.sub(r"\n{3,}", "\n\n", body).strip()
+    body = re.sub(r"\n{3,}", "\n\n", _INLINE.sub("", "\n".join(kept))).strip()
+    body = re.sub(r"(?:\n[ \t]{0,9}-{2,}|(?<!-)--)\Z", "", body).strip()
     return "\n".join([part for part in (body, *(merge_pushes(pushes) if with_pushes else [])) if part])
+
+
+def _matches(pattern: re.Pattern[str], line: str) -> re.Match[str] | None:
+    return pattern.match(line) if len(line) <= MAX_SYSTEM_LINE_CHARS else None
 
 
 def _split_pushes(lines: list[str]) -> tuple[list[str], list[Push]]:
     """The article's lines, and the pushes: lines that name a user, and the block of bare ones (推 …) at the end."""
     end = len(lines)
-    while end and (not lines[end - 1].strip() or _BARE_PUSH.match(lines[end - 1]) or _SYSTEM_LINE.match(lines[end - 1])):
+    while end and (not lines[end - 1].strip() or _matches(_BARE_PUSH, lines[end - 1]) or _matches(_SYSTEM_LINE, lines[end - 1])):
         end -= 1
-    bare = [match for line in lines[end:] if (match := _BARE_PUSH.match(line))]
+    bare = [match for line in lines[end:] if (match := _matches(_BARE_PUSH, line))]
     if len(bare) < 2:  # one line may be the author's own 推
         end = len(lines)
     body: list[str] = []
     pushes: list[Push] = []
     for line in lines[:end]:
-        match = _PUSH_LINE.fullmatch(line)
+        match = _matches(_PUSH_LINE, line)
         if match:
             pushes.append(Push(match["user"], match["text"].strip()))
         else:
             body.append(line)
     for line in lines[end:]:
-        match = _PUSH_LINE.fullmatch(line)
-        other = _BARE_PUSH.match(line)
+        match = _matches(_PUSH_LINE, line)
+        other = _matches(_BARE_PUSH, line)
         if match:
             pushes.append(Push(match["user"], match["text"].strip()))
         elif other:
@@ -135,7 +142,7 @@ def _without_signature(lines: list[str]) -> list[str]:
     cut = marks[-1]
     if len(marks) > 1 and cut - marks[-2] <= MAX_SIGNATURE_LINES:
         cut = marks[-2]
-    tail = [line for line in lines[marks[-1] + 1 :] if line.strip() and not _SYSTEM_LINE.match(line)]
+    tail = [line for line in lines[marks[-1] + 1 :] if line.strip() and not _matches(_SYSTEM_LINE, line)]
     return lines[:cut] if len(tail) <= MAX_SIGNATURE_LINES else lines
 
 

@@ -1,160 +1,285 @@
-"""Derives the script and conversion lists from OpenCC's dictionaries: `python -m factory.zh.build_data`.
+"""Makes the lists under `data/` that derive from OpenCC's dictionaries.
 
-OpenCC (Apache-2.0) ships its dictionaries in the `opencc` package. Forms that real Taiwanese text uses are left out: with
-`--measure`, the genuine files under TWLLM_DATA are counted and `exclude_*.txt` are written again; without it, the
-committed ones are read.
+    python -m factory.zh.build_data                           # simplified_only, traditional_only, conversion_errors
+    TWLLM_DATA=FOLDER python -m factory.zh.build_data --measure   # first makes the two exclusion lists from real text (2 minutes)
+
+The first form reads only what is installed (the dictionaries inside the `opencc` package, dumped with its own `opencc_dict`; jieba's
+word counts, which rank) and what is committed (the exclusion lists, `interchangeable.txt`), so it always gives the same files.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import io
+import itertools
 import os
 import subprocess
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
-from importlib.metadata import version
-from importlib.resources import as_file, files
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 
-import zstandard
-from ahocorasick_rs import AhoCorasick, MatchKind
+from factory.errors import UserError
+from factory.storage import atomic_write_text, open_binary
 
 DATA = Path(__file__).parent / "data"
-DATE = "2026-11-23"
-GENUINE = ("law_moj", "news_tw", "social_ptt", "transcript_audreyt", "law_constitutional_court", "taiwan_md")
-SIMPLIFIED = ("zhcn_cnews", "zhcn_thucnews_titles", "zhcn_hotel_waimai_reviews")
-MAX_PER_MILLION_CHARACTER = 2.0  # a "simplified-only" character seen more often in genuine text is not
-MAX_OCCURRENCES_PHRASE = 4  # of a conversion error in all genuine text (about 60 M characters)
-MAX_PHRASES = 3_000
+MADE_BY = "Made by `python -m factory.zh.build_data` from the dictionaries of OpenCC 1.4.2 (Apache-2.0), 2026-11-23. Licence: Apache-2.0."
+MEASURED_BY = "Made by `python -m factory.zh.build_data --measure` from counts over real text, 2026-11-23. Licence: Apache-2.0."
+
+TAIWAN = ("law_moj", "ly_gazette_sample", "news_tw", "social_ptt", "law_constitutional_court", "transcript_audreyt")
+MAINLAND = ("zhcn_cnews", "zhcn_thucnews_titles", "zhcn_hotel_waimai_reviews", "docs_libreoffice_help_zhcn", "tox_cold_zhcn")
+
+# A character counts as Simplified only when Taiwan's real text has it less often than this share of its rate in the mainland's ...
+MAX_TAIWAN_SHARE = 0.01
+# ... or, for what Taiwan writes this often per million characters, than this smaller share
+FREQUENT_PER_MILLION, MAX_FREQUENT_SHARE = 0.3, 0.001
+MIN_COUNT = 10  # fewer occurrences in Taiwan's text are slips
+
+MAX_ERRORS = 3_000
+MAX_MIXED = 300  # of them: words with one character left in Simplified, which counting characters finds too
+MAX_MEASURED = 20_000  # best-ranked candidates that are looked for in real text
+MAX_ERROR_PER_10M = 0.3
+MAX_ERROR_CHARS = 4
+FIRST, OTHER, LEFTOVER = "first", "other", "leftover"
+WEIGHTS = {FIRST: 3, OTHER: 3, LEFTOVER: 2}
+RANK_FACTORS = {FIRST: 8, OTHER: 1, LEFTOVER: 4}  # how often converters make each kind, as an order of size
 
 
-def dictionary(name: str) -> dict[str, list[str]]:
-    """One OpenCC dictionary: entry to its candidates, the preferred first."""
-    clib = files("opencc") / "clib"
-    with as_file(clib / "share" / "opencc" / f"{name}.ocd2") as source, as_file(clib / "bin" / "opencc_dict") as tool:
-        with tempfile.NamedTemporaryFile(suffix=".txt") as target:
-            subprocess.run([tool, "-i", source, "-o", target.name, "-f", "ocd2", "-t", "text"], check=True, capture_output=True)
-            lines = Path(target.name).read_text(encoding="utf-8").splitlines()
-    return {key: values.split(" ") for key, values in (line.split("\t") for line in lines if "\t" in line)}
+@dataclass(frozen=True)
+class Dictionaries:
+    """OpenCC's tables: simplified or traditional string to its candidates, best first."""
+
+    characters: dict[str, list[str]]  # Simplified -> Traditional
+    phrases: dict[str, list[str]]
+    to_simplified: dict[str, list[str]]  # characters, Traditional -> Simplified
+    taiwan: dict[str, str]  # OpenCC's standard character -> the one Taiwan writes
+
+    def taiwanese(self, text: str) -> str:
+        return "".join(self.taiwan.get(character, character) for character in text)
 
 
-def script_lists() -> tuple[set[str], set[str]]:
-    """Characters written so only in Simplified, and only in Traditional, by OpenCC's character tables alone."""
-    to_traditional, to_simplified = dictionary("STCharacters"), dictionary("TSCharacters")
-    traditional_forms = {form for forms in to_traditional.values() for form in forms} | set(to_simplified)
-    simplified_forms = {form for forms in to_simplified.values() for form in forms}
-    simplified = {key for key, forms in to_traditional.items() if key not in forms and key not in traditional_forms}
-    traditional = {key for key, forms in to_simplified.items() if key not in forms and key not in simplified_forms}
-    return simplified, traditional
+@dataclass(frozen=True)
+class ConversionError:
+    """`wrong` stands in text where a converter met `right`. `rank` orders by use: higher is more frequent."""
+
+    wrong: str
+    right: str
+    origin: str
+    rank: int
 
 
-def conversion_errors() -> dict[str, tuple[str, str]]:
-    """Wrong form to (right form, kind). `naive`: each character by its first candidate; `leftover`: characters that exist in
-    both scripts left as they were in Simplified."""
-    characters = {key: forms[0] for key, forms in dictionary("STCharacters").items()}
-    simplified, _ = script_lists()
-    right = {form for forms in dictionary("STPhrases").values() for form in forms}
-    to_taiwan = {key: forms[0] for key, forms in dictionary("TWVariants").items()}
-    found: dict[str, tuple[str, str]] = {}
-    for phrase, forms in dictionary("STPhrases").items():
-        if not 2 <= len(phrase) <= 4 or len(forms[0]) != len(phrase):
-            continue
-        proper = forms[0]
-        naive = "".join(characters.get(c, c) for c in phrase)
-        leftover = "".join(s if s not in simplified else t for s, t in zip(phrase, proper, strict=True))
-        for wrong, kind in ((naive, "naive"), (leftover, "leftover")):
-            taiwan = "".join(to_taiwan.get(c, c) for c in proper)
-            if wrong.replace("台", "臺") != proper.replace("台", "臺") and wrong != taiwan and wrong not in right:
-                found.setdefault(wrong, (taiwan, kind))
+def dictionaries() -> Dictionaries:
+    return Dictionaries(
+        characters=_dump("STCharacters"),
+        phrases=_dump("STPhrases"),
+        to_simplified=_dump("TSCharacters"),
+        taiwan={key: values[0] for key, values in _dump("TWVariants").items()},
+    )
+
+
+def _dump(name: str) -> dict[str, list[str]]:
+    """One dictionary of the installed `opencc` package. Raises UserError where its tool is missing or fails."""
+    root = Path(str(files("opencc"))) / "clib"
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "dump.txt"
+        source = root / "share" / "opencc" / f"{name}.ocd2"
+        command = [str(root / "bin" / "opencc_dict"), "-i", str(source), "-o", str(target), "-f", "ocd2", "-t", "text"]
+        try:
+            subprocess.run(command, check=True, capture_output=True, timeout=60)
+        except (OSError, subprocess.SubprocessError) as error:
+            raise UserError(f"{source}: cannot be dumped with opencc_dict ({error}); install opencc 1.4.2") from error
+        rows = (line.split("\t") for line in target.read_text(encoding="utf-8").splitlines())
+        return {key: values.split(" ") for key, values in rows}
+
+
+def read_list(name: str) -> list[list[str]]:
+    """The rows of a committed list; none where it is not there yet."""
+    path = DATA / name
+    if not path.exists():
+        return []
+    return [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
+
+
+def write_list(name: str, header: Iterable[str], rows: Iterable[str]) -> None:
+    lines = [f"# {line}" for line in header] + sorted(rows)
+    atomic_write_text(str(DATA / name), "\n".join(lines) + "\n")
+
+
+# Characters of one script
+
+
+def one_script(table: dict[str, list[str]]) -> set[str]:
+    """Characters that the table maps away and never to themselves."""
+    return {key for key, values in table.items() if len(key) == 1 and key not in values}
+
+
+def script_lists(opencc: Dictionaries) -> tuple[set[str], set[str]]:
+    """Simplified-only and Traditional-only characters, before exclusion."""
+    simplified, traditional = one_script(opencc.characters), one_script(opencc.to_simplified)
+    written_in_taiwan = set(opencc.taiwan.values())
+    return simplified - written_in_taiwan - traditional, traditional - simplified
+
+
+def written_in_both(taiwan: Counter[str], mainland: Counter[str], simplified: set[str]) -> set[str]:
+    """Characters of `simplified` that Taiwan's real text has too, by the counts of both."""
+    found = set()
+    for character in simplified:
+        rate, mainland_rate = 1e6 * taiwan[character] / taiwan.total(), 1e6 * mainland[character] / mainland.total()
+        max_share = MAX_FREQUENT_SHARE if rate >= FREQUENT_PER_MILLION else MAX_TAIWAN_SHARE
+        if taiwan[character] >= MIN_COUNT and rate >= max_share * mainland_rate:
+            found.add(character)
     return found
 
 
-def frequency_of_phrases() -> dict[str, int]:
-    """Simplified words by how often jieba's dictionary saw them: ranks what a converter meets most."""
-    with as_file(files("jieba") / "dict.txt") as path:
-        rows = (line.split(" ") for line in path.read_text(encoding="utf-8").splitlines())
-        return {row[0]: int(row[1]) for row in rows}
+# Conversion errors
 
 
-def texts(names: tuple[str, ...]) -> Iterator[str]:
-    """Documents of the named files under TWLLM_DATA."""
+def conversion_errors(opencc: Dictionaries, interchangeable: list[str], counts: dict[str, int]) -> list[ConversionError]:
+    """Wrong forms of OpenCC's phrases, best rank first; of one form the best reading. `counts`: Simplified word to its frequency."""
+    groups = [set(group) for group in interchangeable]
+    valid = {opencc.taiwanese(value) for values in opencc.phrases.values() for value in values}
+    valid |= {value for values in opencc.phrases.values() for value in values}
+    simplified_only = script_lists(opencc)[0]
+    best: dict[str, ConversionError] = {}
+    for phrase, values in opencc.phrases.items():
+        right = values[0]
+        if len(right) != len(phrase) or not 2 <= len(phrase) <= MAX_ERROR_CHARS:
+            continue
+        frequency = counts.get(phrase, 0)
+        for origin, form in _wrong_forms(opencc, phrase, right, simplified_only):
+            for wrong in {form, opencc.taiwanese(form)}:
+                found = ConversionError(wrong, opencc.taiwanese(right), origin, frequency * RANK_FACTORS[origin])
+                if wrong in valid or not _differs(wrong, found.right, groups):
+                    continue
+                if wrong not in best or found.rank > best[wrong].rank:
+                    best[wrong] = found
+    return sorted(best.values(), key=lambda error: (-error.rank, error.wrong))
+
+
+def _wrong_forms(opencc: Dictionaries, phrase: str, right: str, simplified_only: set[str]) -> Iterator[tuple[str, str]]:
+    candidates = [opencc.characters.get(character, [character]) for character in phrase]
+    yield FIRST, "".join(options[0] for options in candidates)
+    for index, options in enumerate(candidates):
+        for option in options:
+            if option != right[index]:
+                origin = LEFTOVER if option == phrase[index] else OTHER
+                yield origin, right[:index] + option + right[index + 1 :]
+        if phrase[index] in simplified_only:
+            yield LEFTOVER, right[:index] + phrase[index] + right[index + 1 :]
+
+
+def _differs(wrong: str, right: str, groups: list[set[str]]) -> bool:
+    """Whether the forms differ in more than characters that Taiwan writes for one another."""
+    return any(a != b and not any(a in group and b in group for group in groups) for a, b in zip(wrong, right, strict=True))
+
+
+def choose_errors(ranked: list[ConversionError], excluded: set[str], simplified_only: set[str]) -> list[ConversionError]:
+    """The best MAX_ERRORS: none excluded, none that contains a chosen one (the shorter one already matches there)."""
+    chosen: dict[str, ConversionError] = {}
+    mixed = 0
+    for error in ranked:
+        is_mixed = not simplified_only.isdisjoint(error.wrong)
+        if error.rank == 0 or error.wrong in excluded or (is_mixed and (mixed == MAX_MIXED or len(error.wrong) > 2)):
+            continue
+        if any(error.wrong[start:end] in chosen for start, end in itertools.combinations(range(len(error.wrong) + 1), 2)):
+            continue
+        chosen[error.wrong] = error
+        mixed += is_mixed
+        if len(chosen) == MAX_ERRORS:
+            break
+    return list(chosen.values())
+
+
+def word_counts() -> dict[str, int]:
+    """jieba's dictionary (MIT): Simplified word to how often its makers counted it. Used for ranking only."""
+    rows = (line.split(" ") for line in (files("jieba") / "dict.txt").read_text(encoding="utf-8").splitlines())
+    return {row[0]: int(row[1]) for row in rows}
+
+
+# Real text
+
+
+def texts(folder: Path, names: Iterable[str]) -> Iterator[str]:
+    import orjson
+
     for name in names:
-        with zstandard.open(Path(os.environ["TWLLM_DATA"]) / "corpus" / f"{name}.jsonl.zst", "rt", encoding="utf-8") as stream:
-            for line in stream:
-                yield json.loads(line)["text"]
+        with open_binary(str(folder / "corpus" / f"{name}.jsonl.zst")) as stream:
+            for line in io.BufferedReader(stream):  # type: ignore[arg-type]
+                yield orjson.loads(line)["text"]
 
 
-def measure_characters(candidates: set[str], names: tuple[str, ...]) -> set[str]:
-    """Candidates above MAX_PER_MILLION_CHARACTER in the named files."""
-    counts: Counter[str] = Counter()
-    total = 0
-    for text in texts(names):
-        counts.update(text)
-        total += len(text)
-    return {c for c in candidates if counts[c] > MAX_PER_MILLION_CHARACTER * total / 1e6}
+def measure(folder: Path) -> None:
+    """Writes the exclusion lists: Simplified characters and error forms that genuine text of Taiwan has."""
+    from ahocorasick_rs import AhoCorasick
+
+    opencc = dictionaries()
+    errors = conversion_errors(opencc, [row[0] for row in read_list("interchangeable.txt")], word_counts())[:MAX_MEASURED]
+    forms = [error.wrong for error in errors]
+    automaton = AhoCorasick(forms)
+    taiwan, mainland = Counter[str](), Counter[str]()
+    matches: Counter[int] = Counter()
+    for text in texts(folder, TAIWAN):
+        taiwan.update(text)
+        matches.update(match[0] for match in automaton.find_matches_as_indexes(text, overlapping=True))
+    for text in texts(folder, MAINLAND):
+        mainland.update(text)
+    write_list(
+        "simplified_only_exclude.txt",
+        ["Characters that OpenCC's tables call Simplified and that genuine text of Taiwan has too.", MEASURED_BY],
+        written_in_both(taiwan, mainland, script_lists(opencc)[0]),
+    )
+    per_10m = {forms[index]: 1e7 * count / taiwan.total() for index, count in matches.items()}
+    write_list(
+        "conversion_errors_exclude.txt",
+        [
+            f"Forms that genuine text of Taiwan has at least {MAX_ERROR_PER_10M:g} time in 10 million characters: no conversion errors.",
+            f"Columns: form, occurrences per 10 million characters of {', '.join(TAIWAN)}. Tab-separated.",
+            MEASURED_BY,
+        ],
+        (f"{form}\t{rate:.1f}" for form, rate in per_10m.items() if rate >= MAX_ERROR_PER_10M),
+    )
 
 
-def measure_phrases(candidates: list[str]) -> set[str]:
-    """Candidates above MAX_OCCURRENCES_PHRASE in genuine text."""
-    automaton = AhoCorasick(candidates, matchkind=MatchKind.Standard)
-    counts: Counter[int] = Counter()
-    for text in texts(GENUINE):
-        counts.update(index for index, _, _ in automaton.find_matches_as_indexes(text, overlapping=True))
-    return {candidates[index] for index, count in counts.items() if count > MAX_OCCURRENCES_PHRASE}
-
-
-def _write(name: str, what: str, rows: list[str]) -> None:
-    header = [
-        f"# {what}",
-        f"# Derived from OpenCC {version('opencc')} (Apache-2.0) by factory/zh/build_data.py, {DATE}. Licence: Apache-2.0.",
-    ]
-    (DATA / name).write_text("\n".join([*header, *sorted(rows)]) + "\n", encoding="utf-8")
-
-
-def _excluded(name: str) -> set[str]:
-    lines = (DATA / name).read_text(encoding="utf-8").splitlines()
-    return {line for line in lines if line and not line.startswith("#")}
+def build() -> None:
+    """Writes the three derived lists."""
+    opencc = dictionaries()
+    simplified, traditional = script_lists(opencc)
+    write_list(
+        "simplified_only.txt",
+        ["Characters written so only in Simplified Chinese, without those of simplified_only_exclude.txt.", MADE_BY],
+        simplified - {row[0] for row in read_list("simplified_only_exclude.txt")},
+    )
+    write_list(
+        "traditional_only.txt",
+        ["Characters written so only in Traditional Chinese.", MADE_BY],
+        traditional,
+    )
+    ranked = conversion_errors(opencc, [row[0] for row in read_list("interchangeable.txt")], word_counts())
+    chosen = choose_errors(ranked, {row[0] for row in read_list("conversion_errors_exclude.txt")}, simplified)
+    write_list(
+        "conversion_errors.tsv",
+        [
+            "Forms that a careless conversion from Simplified produces, and what Taiwan writes.",
+            "Columns: wrong, right, weight, origin. Tab-separated. Weight: 2 clear (people leave it too), 3 only converters write so.",
+            "Origin: first (each character to its first candidate), other (to another candidate), leftover (not converted).",
+            MADE_BY + " Ranked with the word counts of jieba 0.42.1's dictionary (MIT).",
+            "Without the forms of conversion_errors_exclude.txt and those that differ only by interchangeable.txt.",
+        ],
+        (f"{error.wrong}\t{error.right}\t{WEIGHTS[error.origin]}\t{error.origin}" for error in chosen),
+    )
 
 
 def main() -> None:
-    """Writes the lists under `data/`."""
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--measure", action="store_true", help="count genuine text under TWLLM_DATA and renew exclude_*.txt")
-    simplified, traditional = script_lists()
-    errors = conversion_errors()
-    rank = frequency_of_phrases()
-    if arguments.parse_args().measure:
-        _write(
-            "exclude_simplified.txt",
-            "Simplified-only by the tables, but used in genuine Taiwanese text",
-            list(measure_characters(simplified, GENUINE)),
-        )
-        _write(
-            "exclude_traditional.txt",
-            "Traditional-only by the tables, but used in Simplified text",
-            list(measure_characters(traditional, SIMPLIFIED)),
-        )
-        _write(
-            "exclude_conversion.txt",
-            "Look like conversion errors, but occur in genuine Taiwanese text",
-            list(measure_phrases(sorted(errors))),
-        )
-    excluded = _excluded("exclude_conversion.txt")
-    back = {form: key for key, forms in dictionary("STPhrases").items() for form in forms}
-    useful = sorted((e for e in errors if e not in excluded), key=lambda e: (-rank.get(back.get(errors[e][0], ""), 0), e))
-    _write(
-        "simplified_only.txt", "Characters written so only in Simplified Chinese", list(simplified - _excluded("exclude_simplified.txt"))
-    )
-    _write(
-        "traditional_only.txt",
-        "Characters written so only in Traditional Chinese",
-        list(traditional - _excluded("exclude_traditional.txt")),
-    )
-    # three characters or more are hardly chance; two may straddle a word boundary
-    rows = [f"{e}\t{errors[e][0]}\t{2 if len(e) > 2 else 1}\t{errors[e][1]}" for e in useful[:MAX_PHRASES]]
-    _write("conversion_errors.tsv", "Forms that converters from Simplified leave behind: wrong, right, weight, kind", rows)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--measure", action="store_true", help="first make the exclusion lists from the texts in TWLLM_DATA")
+    if parser.parse_args().measure:
+        folder = Path(os.environ.get("TWLLM_DATA", ""))
+        if not (folder / "corpus").is_dir():
+            raise SystemExit(f"TWLLM_DATA={str(folder)!r} has no folder `corpus`; set it to the real-text folder")
+        measure(folder)
+    build()
 
 
 if __name__ == "__main__":

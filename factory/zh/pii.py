@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-_NATIONAL_ID = re.compile(r"(?<![A-Za-z0-9])[A-Z][12]\d{8}(?!\d)")
+_NATIONAL_ID = re.compile(r"(?<![A-Za-z0-9/=_-])[A-Z][12]\d{8}(?!\d)")
 _MOBILE = re.compile(r"(?<![\d-])09\d{2}[- ]?\d{3}[- ]?\d{3}(?!\d)")
 _TEN_DIGITS = re.compile(r"\d[- ]?\d{2,}[- ]?\d{3,}[- ]?\d{3}")  # what both numbers contain, cheap to refute
 _EMAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")

@@ -29,6 +29,7 @@ class Variety(NamedTuple):
 
     points: dict[str, int]  # tw, hk, cn, conversion
     distinct: dict[str, int]
+    lean: str | None  # tw, hk or cn, by the most points (conversion counts as cn); None without evidence
     score: float  # from -1 (foreign) to 1 (Taiwan); 0 without evidence
     words: list[str]  # "cn:視頻×3", the heaviest first
     paragraphs: list[dict[str, int]]  # those with evidence against Taiwan: {paragraph, tw, hk, cn, conversion}
@@ -46,7 +47,9 @@ def variety_of(text: str, hits: Iterable[Hit]) -> Variety:
     against = points["hk"] + points["cn"] + points[CONVERSION]
     total = points["tw"] + against
     score = (points["tw"] - against) / total if total else 0.0
-    return Variety(points, distinct, score, _words(counts), _paragraphs(text, found) if against else [])
+    leans = {"tw": points["tw"], "hk": points["hk"], "cn": points["cn"] + points[CONVERSION]}
+    lean = max(leans, key=leans.__getitem__) if total else None
+    return Variety(points, distinct, lean, score, _words(counts), _paragraphs(text, found) if against else [])
 
 
 def _words(counts: Counter[Entry]) -> list[str]:

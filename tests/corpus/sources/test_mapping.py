@@ -50,7 +50,7 @@ def test_ids_are_the_source_and_the_rows_own_id_or_stem_and_number() -> None:
 
 
 def test_licences_go_by_the_longest_prefix() -> None:
-    spec = {"fields": {"license": "l"}, "licenses": {"CC": "cc-by-4.0", "CC0": "cc0-1.0"}, "license": "mit"}
+    spec: dict[str, Any] = {"fields": {"license": "l"}, "licenses": {"CC": "cc-by-4.0", "CC0": "cc0-1.0"}, "license": "mit"}
     assert _document({"l": "CC0-1.0 (as stated)"}, **spec).license is License.CC0
     assert _document({"l": "CC BY"}, **spec).license is License.CC_BY_4
     assert _document({"l": "Apache-2.0"}, **spec).license is License.APACHE_2

@@ -178,6 +178,14 @@ def test_an_unknown_layout_and_a_missing_file_are_rejects(write: Write, read: Re
     assert "FileNotFoundError" in read(str(tmp_path / "none.jsonl"), "rows")[1][0].error
 
 
+def test_paths_are_fsspec_paths(read: Read) -> None:
+    import fsspec
+
+    with fsspec.open("memory://twllm/a.jsonl.gz", "wb", compression="gzip") as stream:
+        stream.write(JSONL.encode())
+    assert len(read("memory://twllm/a.jsonl.gz", "rows")[0]) == 5
+
+
 def test_a_line_over_the_bound_is_rejected_without_being_held(monkeypatch: pytest.MonkeyPatch, write: Write, read: Read) -> None:
     monkeypatch.setattr(rows, "MAX_LINE_BYTES", 100)
     documents, rejected = read(write("a.jsonl", '{"text": "a"}\n' + "x" * 1000 + '\n{"text": "c"}\n'), "rows")
