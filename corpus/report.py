@@ -131,6 +131,11 @@ class PolicyRow(NamedTuple):
     sources: dict[str, int]  # documents by source
     changes: list[tuple[str, str | None, str, str]]  # source or type, its threshold (None: switched off), origin, date
 
+    @property
+    def switched_off(self) -> list[str]:
+        """Sources or types that do without the rule."""
+        return [source for source, threshold, _, _ in self.changes if threshold is None]
+
 
 def policy_rows(policy: Policy, hits: list[Hits]) -> list[PolicyRow]:
     """The rules in the policy's order, with what each removed."""

@@ -192,7 +192,7 @@ class Right(NamedTuple):
 
 
 def rights(run: Run) -> dict[Right, Share]:
-    """Kept text by source, licence and rights holder, in sorted order."""
+    """Kept text by source (in the recipe's order), licence and rights holder."""
     shares: dict[Right, Share] = {}
     amounts = pa.table({name: run.column(name) for name in ("chars", "tokens")})
     for part in run.parts:
@@ -208,7 +208,8 @@ def rights(run: Run) -> dict[Right, Share]:
             key = Right(part.source, row["license"], row["rights_holder"])
             share = Share(row["count_all"], row["chars_sum"] or 0, row["tokens_sum"] or 0)
             shares[key] = shares.get(key, Share()).plus(share)
-    return dict(sorted(shares.items(), key=lambda item: (item[0].source, item[0].license, item[0].holder or "")))
+    order = {source: index for index, source in enumerate(run.manifest["funnel"])}
+    return dict(sorted(shares.items(), key=lambda item: (order[item[0].source], item[0].license, item[0].holder or "")))
 
 
 def summed(shares: Mapping[Right, Share], *fields: str) -> dict[tuple[str | None, ...], Share]:

@@ -42,7 +42,7 @@ AXES = (
     Axis("variety_score", -1, 1, 40),
     Axis("han_ratio", 0, 1, 40),
     Axis("dup_ngram_10", 0, 1, 40),
-    Axis("stopword_ratio", 0, 0.4, 40),
+    Axis("stopword_ratio", 0, 0.6, 40),
     Axis("roundtrip_changes", 0, 40, 40),
 )
 
@@ -118,7 +118,7 @@ def draw(histogram: Histogram) -> str:
             axes.xaxis.set_major_formatter(lambda value, _: f"{value:.12g}")
         axes.set_xlim(axis.low, axis.high)
         top = max(1.0, 1.05 * max(_percent(histogram.kept).max(), _percent(histogram.removed).max()))
-        axes.set_yscale("function", functions=(np.sqrt, np.square))  # so that tails of one percent show beside a peak
+        axes.set_yscale("function", functions=(_root, np.square))  # so that tails of one percent show beside a peak
         axes.set_ylim(0, top)
         axes.set_yticks([value for value in _TICKS[bisect(_TICKS_ABOVE, top) - 1] if value <= top])
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}%")
@@ -128,6 +128,11 @@ def draw(histogram: Histogram) -> str:
         stream = io.StringIO()
         figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     return _inline(stream.getvalue())
+
+
+def _root(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    roots: npt.NDArray[np.float64] = np.sqrt(np.maximum(values, 0))
+    return roots
 
 
 def _percent(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:

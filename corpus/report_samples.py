@@ -22,13 +22,14 @@ import pyarrow.parquet as pq
 from corpus.policy import Condition, Rule
 from corpus.report_data import Hits, Run, rule_hits
 from factory.records import Reason, Status
+from factory.zh.matcher import THREATS
 
 SAMPLES = 3  # documents a rule and side
 EXCERPT_CHARS = 160
 TITLE_CHARS = 80
 MAX_WORDS = 6  # of a document's evidence, shown
 _DUPLICATES = (Reason.EXACT_DUPLICATE, Reason.NEAR_DUPLICATE)
-_WORDS = ("lexicon_words", "variety_words")  # "scam:保證獲利", "cn:視頻×3"
+_WORDS = ("lexicon_words", "variety_words")  # of entries such as "scam:保證獲利", "cn:視頻×3"
 # What a reader must not be shown or misled by: nine digits in a row (ID and telephone numbers), mail addresses, control
 # characters and those that turn the direction of writing.
 _LONG_NUMBER = re.compile(r"\d(?:[- ]?\d){8,}")
@@ -70,13 +71,6 @@ class Case:
     thresholds: dict[str, str]  # threshold -> sources, joined
     beside: str
     pairs: tuple[tuple[Sample, Sample | None], ...]  # removed, and what stayed
-
-
-class Choice(NamedTuple):
-    """A row chosen for the report, with what it showed on the rule's features."""
-
-    row: int
-    observed: dict[str, Any]
 
 
 def spread(rows: Rows, key: Key) -> npt.NDArray[np.uint64]:
@@ -168,8 +162,7 @@ def _beside(
             beside[key], how[key] = _copies(run, removed[key]), "copy"
             continue
         for source in dict.fromkeys(sources[int(row)] for row in removed[key]):
-            rules = {rule.id: rule for rule in run.policy.rules_for(source, run.source_type(source))}
-            searches[key, source] = _Nearest(key, rules.get(key[1] or ""))
+            searches[key, source] = _Nearest(key, _rule(run, key, source))
     _search(run, searches)
     for key in keys:
         if key in beside:
@@ -238,19 +231,37 @@ def _read(run: Run, removed: dict[Key, Rows], beside: dict[Key, Rows]) -> dict[t
     """The samples of all cases, by case and row; a document that stands in several shows each rule's own features."""
     wanted = [(key, int(row)) for key in removed for row in (*removed[key], *beside[key]) if row >= 0]
     facts = _facts(run, sorted({row for _, row in wanted}))
-    return {
-        (key, row): Sample(
-            **{name: facts[row][name] for name in ("id", "source", "outcome", "title", "excerpt", "words")},
-            observed=tuple(_observed(run, key, facts[row])),
-        )
-        for key, row in wanted
-    }
+    return {(key, row): _sample(key, facts[row], _rule(run, key, facts[row]["source"])) for key, row in wanted}
 
 
-def _observed(run: Run, key: Key, fact: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    rules = {rule.id: rule for rule in run.policy.rules_for(fact["source"], run.source_type(fact["source"]))}
-    if key[1] in rules:
-        for name in rules[key[1]].remove_if:
+def _rule(run: Run, key: Key, source: str) -> Rule | None:
+    """A case's rule as it applies to a source; None where it is not the policy's or is switched off there."""
+    return next((rule for rule in run.policy.rules_for(source, run.source_type(source)) if rule.id == key[1]), None)
+
+
+def _sample(key: Key, fact: dict[str, Any], rule: Rule | None) -> Sample:
+    words = evidence(fact["features"], rule)
+    return Sample(
+        fact["id"], fact["source"], fact["outcome"], fact["title"],
+        marked(fact["excerpt"], [bare_word(word) for word in words]), tuple(words[:MAX_WORDS]), tuple(_observed(key, fact, rule)),
+    )  # fmt: skip
+
+
+def evidence(features: dict[str, Any], rule: Rule | None) -> list[str]:
+    """The words found in a document that a rule weighs: those of the threats it names, and all of region if it looks at one."""
+    found: list[str] = []
+    for name in rule.remove_if if rule else ():
+        threat = next((threat for threat in THREATS if name.startswith(f"{threat}_")), None)
+        if threat is not None:
+            found += [word.partition(":")[2] for word in features["lexicon_words"] or [] if word.startswith(f"{threat}:")]
+        elif name.startswith("variety_"):
+            found += features["variety_words"] or []
+    return list(dict.fromkeys(found))
+
+
+def _observed(key: Key, fact: dict[str, Any], rule: Rule | None) -> Iterator[tuple[str, str]]:
+    if rule:
+        for name in rule.remove_if:
             yield name, observed_text(fact["features"][name])
     elif key[0] == Reason.LINE_DUPLICATES:
         kept = fact["outcome"] == Status.KEPT
@@ -278,11 +289,9 @@ def _facts(run: Run, rows: list[int]) -> dict[int, dict[str, Any]]:
         features = rows_at(f"{part.folder}/features.parquet", positions_in_part, [*wanted, *_WORDS])
         for row, text, feature in zip(own, texts, features, strict=True):
             fact = facts[row]
-            words = [str(word) for name in _WORDS for word in (feature[name] or [])[:MAX_WORDS]]
             fact["outcome"] = fact["reason"] or fact["status"]
             fact["title"] = shown(text["title"] or "", TITLE_CHARS)
-            fact["excerpt"] = marked(shown(text["text"], EXCERPT_CHARS), [bare_word(word) for word in words])
-            fact["words"] = tuple(words)
+            fact["excerpt"] = shown(text["text"].removeprefix(text["title"] or ""), EXCERPT_CHARS)
             fact["features"] = feature
     return facts
 
@@ -310,8 +319,8 @@ def shown(text: str, limit: int) -> str:
 
 
 def bare_word(entry: str) -> str:
-    """The word of an evidence entry such as `scam:保證獲利` or `cn:視頻×3`."""
-    return re.sub(r"×\d+$", "", entry.partition(":")[2])
+    """The word of an evidence entry such as `保證獲利` or `cn:視頻×3`."""
+    return re.sub(r"×\d+$", "", entry.removeprefix(f"{entry.partition(':')[0]}:"))
 
 
 def marked(text: str, words: Sequence[str]) -> tuple[Piece, ...]:

@@ -50,6 +50,10 @@ def open_binary(path: str) -> Iterator[IO[bytes]]:
             yield stream
 
 
+# A zstd block of 4 bytes can stand for 128 kB: reading little at a time bounds what one step of a hostile file takes (64 MB).
+_ZSTD_READ = 2 << 10
+
+
 class _ZstdFrames(io.RawIOBase):
     """All frames of a zstd file, and an EOFError where the last one is cut (zstandard's own reader ends quietly)."""
 
@@ -64,7 +68,7 @@ class _ZstdFrames(io.RawIOBase):
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
         while not self._plain:
-            self._compressed = self._compressed or self._raw.read(1 << 18)
+            self._compressed = self._compressed or self._raw.read(_ZSTD_READ)
             if not self._compressed:
                 if self._frame is not None:
                     raise EOFError("the zstd stream ends inside a frame")

@@ -12,6 +12,7 @@ _TIME = rf"(?:[T\s]+(?:(?P<half>上午|下午)\s*)?{_CLOCK}\s*{_ZONE})?"
 _SEPARATED = re.compile(rf"(?P<year>\d{{3,4}})(?:(?P<mark>[-/.])(?P<month>\d{{1,2}})(?:(?P=mark)(?P<day>\d{{1,2}}){_TIME})?)?")
 _CHINESE = re.compile(
     rf"(?P<era>(?:中華)?民國)?\s*(?P<year>\d{{1,4}})\s*年(?:\s*(?P<month>\d{{1,2}})\s*月(?:\s*(?P<day>\d{{1,2}})\s*日{_TIME})?)?"
+    r"(?:\s+[^\d\s].*)?"  # the number of the document that the date belongs to
 )
 _COMPACT = re.compile(r"(?P<year>\d{3,4})(?P<month>\d{2})(?P<day>\d{2})")
 _CTIME = re.compile(r"[A-Z][a-z]{2} [A-Z][a-z]{2} +\d{1,2} \d{2}:\d{2}:\d{2} \d{4}")

@@ -27,7 +27,7 @@ _CTIME = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z]{2} +\d{1,2} \d\d:\d\d:\d\d
 _STAMP = r"(?:\s*\d{1,3}(?:\.\d{1,3}){3})?(?:\s*\d{1,2}/\d{1,2})?(?:\s*\d{1,2}:\d{2})?\s*$"
 _CJK = r"\u4e00-\u9fff\u3105-\u3129，。！？\n"
 _SENT = rf"(?:[-–]+\s*)?(?:Sent|Posted)\s?from\s?(?:my|on|JPTT|BePTT|MiPTT|PiTT|nPTT|Mo ?PTT|PTT)[^{_CJK}]{{0,60}}"
-_QUOTE_OF = r"※\s*引述\s*《[^》]{0,60}》\s*(?:之銘言)?\s*[:：]?"
+_QUOTE_OF = rf"(?:※\s*引述\s*《[^》]{{0,60}}》\s*(?:之銘言)?|引述\s*{_ID}\s*\([^()\n]{{0,60}}\)\s*之銘言)\s*[:：]?"
 _ANSI = re.compile(r"(?:\x1b|\*)\[[\d;]*m")  # colours; some crawlers write the escape character as "*"
 
 _SYSTEM_LINE = re.compile(
@@ -98,7 +98,7 @@ def clean(text: str, is_reply: bool, with_pushes: bool = True) -> str:
             header = 0
             kept.append(line)
     body = re.sub(r"\n{3,}", "\n\n", _INLINE.sub("", "\n".join(kept))).strip()
-    body = re.sub(r"(?:\n[ \t]{0,9}-{2,}|(?<!-)--)\Z", "", body).strip()
+    body = re.sub(r"\n?[ \t]{0,9}-{2,}\Z", "", body).strip()
     return "\n".join([part for part in (body, *(merge_pushes(pushes) if with_pushes else [])) if part])
 
 

@@ -196,12 +196,12 @@ def _parquet(file: InputFile) -> Rows:
         if not stream.seekable():
             raise InputError("Parquet inside another compression; decompress it first")
         try:
-            table = pq.ParquetFile(stream)
+            table = pq.ParquetFile(stream, pre_buffer=False)  # or whole row groups are read ahead
             total = table.metadata.num_rows
         except pa.ArrowException as error:
             raise InputError(f"invalid Parquet: {' '.join(str(error).split())[:200]}") from None
         try:
-            for batch in table.iter_batches(batch_size=PARQUET_BATCH_ROWS):
+            for batch in table.iter_batches(batch_size=PARQUET_BATCH_ROWS, use_threads=False):
                 for row in _batch_rows(file, batch, number):
                     number += 1
                     yield row

@@ -40,10 +40,11 @@ MIN_COUNT = 10  # fewer occurrences in Taiwan's text are slips
 MAX_ERRORS = 3_000
 MAX_MIXED = 300  # of them: words with one character left in Simplified, which counting characters finds too
 MAX_MEASURED = 20_000  # best-ranked candidates that are looked for in real text
-MAX_ERROR_PER_10M = 0.3
+MAX_ERROR_PER_10M = 1.0
 MAX_ERROR_CHARS = 4
 FIRST, OTHER, LEFTOVER = "first", "other", "leftover"
 WEIGHTS = {FIRST: 3, OTHER: 3, LEFTOVER: 2}
+LIKELY_CANDIDATES = 2  # converters that choose wrongly choose among these; OpenCC's later ones are rare characters
 RANK_FACTORS = {FIRST: 8, OTHER: 1, LEFTOVER: 4}  # how often converters make each kind, as an order of size
 
 
@@ -162,12 +163,17 @@ def _wrong_forms(opencc: Dictionaries, phrase: str, right: str, simplified_only:
     candidates = [opencc.characters.get(character, [character]) for character in phrase]
     yield FIRST, "".join(options[0] for options in candidates)
     for index, options in enumerate(candidates):
-        for option in options:
-            if option != right[index]:
-                origin = LEFTOVER if option == phrase[index] else OTHER
-                yield origin, right[:index] + option + right[index + 1 :]
-        if phrase[index] in simplified_only:
+        for option in options[:LIKELY_CANDIDATES]:
+            if option not in (right[index], phrase[index]) and _is_common(opencc.taiwan.get(option, option)):
+                yield OTHER, right[:index] + option + right[index + 1 :]
+        if phrase[index] != right[index] and (phrase[index] in options or phrase[index] in simplified_only):
             yield LEFTOVER, right[:index] + phrase[index] + right[index + 1 :]
+
+
+def _is_common(character: str) -> bool:
+    """Whether it is one of the 5,401 frequent characters of Big5."""
+    code = character.encode("big5", errors="ignore")
+    return bool(code) and code[0] < 0xC9
 
 
 def _differs(wrong: str, right: str, groups: list[set[str]]) -> bool:
@@ -257,17 +263,22 @@ def build() -> None:
         traditional,
     )
     ranked = conversion_errors(opencc, [row[0] for row in read_list("interchangeable.txt")], word_counts())
-    chosen = choose_errors(ranked, {row[0] for row in read_list("conversion_errors_exclude.txt")}, simplified)
+    guarded = {row[0]: row for row in read_list("conversion_errors_guarded.tsv")}
+    chosen = choose_errors([error for error in ranked if error.wrong not in guarded], {row[0] for row in read_list("conversion_errors_exclude.txt")}, simplified)
     write_list(
         "conversion_errors.tsv",
         [
             "Forms that a careless conversion from Simplified produces, and what Taiwan writes.",
-            "Columns: wrong, right, weight, origin. Tab-separated. Weight: 2 clear (people leave it too), 3 only converters write so.",
-            "Origin: first (each character to its first candidate), other (to another candidate), leftover (not converted).",
+            "Columns: wrong, right, weight, origin, note. Tab-separated. Weight: 2 clear (people leave it too), 3 only converters write so.",
+            "Origin: first (each character to its first candidate), other (to another candidate), leftover (not converted), guarded (by hand).",
+            "Note: \"not:A|B\" no match inside one of these longer strings.",
             MADE_BY + " Ranked with the word counts of jieba 0.42.1's dictionary (MIT).",
             "Without the forms of conversion_errors_exclude.txt and those that differ only by interchangeable.txt.",
         ],
-        (f"{error.wrong}\t{error.right}\t{WEIGHTS[error.origin]}\t{error.origin}" for error in chosen),
+        itertools.chain(
+            (f"{error.wrong}\t{error.right}\t{WEIGHTS[error.origin]}\t{error.origin}\t" for error in chosen),
+            (f"{wrong}\t{right}\t{weight}\tguarded\t{note}" for wrong, right, weight, note in guarded.values()),
+        ),
     )
 
 

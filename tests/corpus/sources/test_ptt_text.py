@@ -14,6 +14,12 @@ def test_quotes_go_and_the_reply_stays() -> None:
     assert clean(text, is_reply=True) == "我的回覆\n第二段回覆"
 
 
+def test_a_quote_line_that_the_crawler_cut_or_changed_goes() -> None:
+    assert clean("※ 引述《eggy (蛋\n蛋)》之銘言：\n: 引言\n回覆", is_reply=True) == "回覆"
+    assert clean("回覆\n※ 引述《eggy (", is_reply=True) == "回覆"
+    assert clean("引述eggy (蛋)之銘言：: 引言 回覆的話", is_reply=True) == "回覆的話"
+
+
 def test_colons_inside_a_line_are_no_quotes() -> None:
     assert clean("時間 : 晚上\n地點: 台北\n：全形", is_reply=True) == "時間 : 晚上\n地點: 台北\n：全形"
 
