@@ -23,7 +23,7 @@ from rich.table import Table
 from scipy import sparse
 
 from benchmarks import ROOT, data_folder, digest_of_ids, environment, rows, write_result
-from corpus.deduplicate import bands_and_rows, candidate_pairs, near_clusters, similarity
+from corpus.deduplicate import bands_for, candidate_pairs, near_clusters, similarity
 from corpus.labels import read_labels
 from corpus.recipe import load_plan
 from corpus.sources.spec import open_source
@@ -246,7 +246,7 @@ def compare_signatures(sample: Sample, exact: Pairs, by_word: Pairs) -> dict[str
         "thresholds": {},
     }
     for t in THRESHOLDS:
-        bands, band_rows = bands_and_rows(t)
+        bands, band_rows = bands_for(t)
         index = index_pairs(signatures, bands, band_rows)
         chained = np.concatenate([np.zeros((0, 2), np.int64), *candidate_pairs(signatures, bands, band_rows)])
         found = {

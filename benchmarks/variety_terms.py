@@ -71,9 +71,7 @@ class Counted(NamedTuple):
 
 def texts_of(corpus: Corpus, folder: Path, max_characters: int) -> Iterator[str]:
     """Documents spread evenly over the file, up to about `max_characters`."""
-    found = [
-        str(row["text"]) for row in rows(folder, corpus.file) if corpus.method is None or row.get("method") == corpus.method
-    ]
+    found = [str(row["text"]) for row in rows(folder, corpus.file) if corpus.method is None or row.get("method") == corpus.method]
     step = max(1, sum(map(len, found)) // max_characters)
     convert = opencc.OpenCC(corpus.config).convert if corpus.config else str
     return (convert(text) for text in found[::step])

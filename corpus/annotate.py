@@ -126,10 +126,10 @@ def read_part(file: InputFile, key: str, folder: str) -> Part:
 def _run(tasks: list[Task], logs: str, workers: int, report: Callable[[int, int], None]) -> None:
     from datatrove.executor import LocalPipelineExecutor
 
-    from corpus.progress import quiet_datatrove, watching
+    from corpus.progress import dying_with_parent, quiet_datatrove, watching
 
     folder = f"{logs}/annotate-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}"  # new for each run: no old completion marks
-    with quiet_datatrove(f"{folder}.log"), watching(folder, sum(task.file.bytes for task in tasks), report):
+    with dying_with_parent(), quiet_datatrove(f"{folder}.log"), watching(folder, sum(task.file.bytes for task in tasks), report):
         LocalPipelineExecutor(
             pipeline=[SourceReader(tasks), AnnotateWriter(tasks, folder)],
             tasks=len(tasks),

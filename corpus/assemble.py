@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from corpus.annotate import DOCUMENT_SCHEMA, Part
 from corpus.decisions import Decisions
 from corpus.deduplicate import spans
-from corpus.recipe import CorpusRecipe, Mixture
+from corpus.recipe import CorpusRecipe
 from factory import storage
 from factory.errors import UserError
 from factory.records import Reason
@@ -35,9 +35,10 @@ class Quota(NamedTuple):
         return round(self.limit / self.available, 3) if self.limit and self.available else None
 
 
-def assemble(parts: Sequence[Part], decided: Decisions, recipe: CorpusRecipe, output: str) -> tuple[list[str], dict[str, Quota]]:
+def assemble(
+    parts: Sequence[Part], decided: Decisions, recipe: CorpusRecipe, counter: TokenCounter, output: str
+) -> tuple[list[str], dict[str, Quota]]:
     """Settles the last decisions in place and writes `data/<source>-00000.parquet` ...; returns their names and the quotas."""
-    counter = TokenCounter(recipe.mixture)
     _count(parts, decided, recipe, counter)
     quotas = _apply_mixture(decided, recipe)
     names = _write_shards(parts, decided, recipe, output)
@@ -46,20 +47,20 @@ def assemble(parts: Sequence[Part], decided: Decisions, recipe: CorpusRecipe, ou
 
 
 class TokenCounter:
-    """Counts tokens with the recipe's tokenizer, or estimates them from characters where it names none."""
+    """Counts tokens with the tokenizer at `path`, or estimates them from characters where there is none."""
 
-    def __init__(self, mixture: Mixture) -> None:
-        self._tokens_per_char = mixture.tokens_per_char
+    def __init__(self, path: str | None, tokens_per_char: float) -> None:
+        self._tokens_per_char = tokens_per_char
         self._tokenizer: Any = None
-        if mixture.tokenizer is not None:
+        if path is not None:
             from tokenizers import Tokenizer
 
-            if not os.path.isfile(mixture.tokenizer):
-                raise UserError(f"mixture.tokenizer: {mixture.tokenizer!r} is no file. Give the path of a tokenizer.json.")
+            if not os.path.isfile(path):
+                raise UserError(f"mixture.tokenizer: {path!r} is no file. Give the path of a tokenizer.json.")
             try:
-                self._tokenizer = Tokenizer.from_file(mixture.tokenizer)
+                self._tokenizer = Tokenizer.from_file(path)
             except Exception as error:  # the library raises plain Exception
-                raise UserError(f"mixture.tokenizer: {mixture.tokenizer!r} is no tokenizer.json: {error}") from error
+                raise UserError(f"mixture.tokenizer: {path!r} is no tokenizer.json: {error}") from error
 
     def count(self, texts: list[str]) -> list[int]:
         """Tokens of each text, without special tokens."""
@@ -76,10 +77,14 @@ def without_lines(text: str, dropped: list[int] | None) -> str:
     return "\n".join(line for number, line in enumerate(text.split("\n")) if number not in gone).strip("\n")
 
 
-def _kept_batches(parts: Sequence[Part], decided: Decisions, columns: list[str]) -> Iterator[tuple[list[int], pa.Table]]:
-    """(rows of the decision table, their documents) of kept documents, a row group at a time."""
+def _kept_batches(
+    parts: Sequence[Part], decided: Decisions, columns: list[str], source: str | None = None
+) -> Iterator[tuple[list[int], pa.Table]]:
+    """(rows of the decision table, their documents) of kept documents of one source or of all, a row group at a time."""
     reasons = decided.columns["reason"]
     for first, _, part in spans(parts, decided):
+        if source not in (None, part.file.source):
+            continue
         with pq.ParquetFile(f"{part.folder}/documents.parquet") as stored:
             position = first
             for batch in stored.iter_batches(batch_size=ROW_GROUP, columns=columns):
@@ -116,10 +121,10 @@ def _apply_mixture(decided: Decisions, recipe: CorpusRecipe) -> dict[str, Quota]
     total_weight = sum(spec.weight for spec in recipe.sources.values())
     quotas = {}
     for source, spec in recipe.sources.items():
-        share = recipe.mixture.target_tokens
-        limits = [limit for limit in (spec.max_tokens, round(share * spec.weight / total_weight) if share else None) if limit]
+        target = recipe.mixture.target_tokens
+        share = None if target is None else round(target * spec.weight / total_weight)
         available = sum(decided.columns["tokens"][row] for row in rows[source])
-        limit = min(limits, default=None)
+        limit = min((cap for cap in (spec.max_tokens, share) if cap is not None), default=None)
         taken = available if limit is None or limit >= available else _cap(decided, rows[source], limit)
         quotas[source] = Quota(available, limit, taken)
     return quotas
@@ -130,20 +135,19 @@ def _cap(decided: Decisions, rows: list[int], limit: int) -> int:
     columns = decided.columns
     taken = 0
     for row in sorted(rows, key=lambda row: hashlib.blake2b(columns["id"][row].encode(), digest_size=8).digest()):
-        if taken + columns["tokens"][row] <= limit:
-            taken += columns["tokens"][row]
+        with_row = taken + columns["tokens"][row]
+        if with_row <= limit:
+            taken = with_row
         else:
-            decided.remove(row, Reason.MIXTURE_CAP, rule="mixture", threshold=f"tokens of source ≤ {limit}", tokens=None)
+            observed, threshold = f"tokens of source={with_row}", f"tokens of source > {limit}"
+            decided.remove(row, Reason.MIXTURE_CAP, rule="mixture", observed=observed, threshold=threshold, tokens=None)
     return taken
 
 
 def _write_shards(parts: Sequence[Part], decided: Decisions, recipe: CorpusRecipe, output: str) -> list[str]:
     names: list[str] = []
     for source in recipe.sources:
-        own = [part for part in parts if part.file.source == source]
         batches = _shard_batches(parts, decided, source)
-        if not own:
-            continue
         for number, shard in enumerate(_shards(batches, recipe.mixture.shard_documents)):
             name = f"data/{source}-{number:05d}.parquet"
             storage.atomic_write(f"{output}/{name}", lambda stream, tables=shard: _write_tables(stream, tables))  # type: ignore[misc]
@@ -153,9 +157,7 @@ def _write_shards(parts: Sequence[Part], decided: Decisions, recipe: CorpusRecip
 
 def _shard_batches(parts: Sequence[Part], decided: Decisions, source: str) -> Iterator[pa.Table]:
     dropped, tokens = decided.columns["dropped_lines"], decided.columns["tokens"]
-    for rows, table in _kept_batches(parts, decided, DOCUMENT_SCHEMA.names):
-        if decided.columns["source"][rows[0]] != source:
-            continue
+    for rows, table in _kept_batches(parts, decided, DOCUMENT_SCHEMA.names, source):
         texts = [without_lines(text, dropped[row]) for row, text in zip(rows, table.column("text").to_pylist(), strict=True)]
         table = table.set_column(table.schema.get_field_index("text"), DOCUMENT_SCHEMA.field("text"), pa.array(texts))
         yield table.append_column(SHARD_SCHEMA.field("tokens"), pa.array([tokens[row] for row in rows], pa.int64()))

@@ -14,7 +14,7 @@ from corpus.annotate import Part, annotate
 from corpus.assemble import Quota, TokenCounter, assemble
 from corpus.decide import decide
 from corpus.deduplicate import deduplicate
-from corpus.labels import Agreement, compare
+from corpus.labels import Agreement, compare, read_labels
 from corpus.recipe import Plan
 from factory import __version__, manifest, storage
 
@@ -85,7 +85,9 @@ def build(plan: Plan, report: Report = lambda stage, done, total: None) -> Resul
 def _build(plan: Plan, report: Report) -> Result:
     run = _Run(plan, report)
     recipe = plan.recipe
-    TokenCounter(recipe.mixture)  # a tokenizer that cannot be read stops the run now, not at its end
+    # what cannot be read stops the run now, not at its end
+    counter = TokenCounter(plan.tokenizer, recipe.mixture.tokens_per_char)
+    labels = read_labels(plan.labels) if plan.labels else None
     workers = recipe.workers or os.cpu_count() or 1
     parts: list[Part] = run.timed(
         "annotate",
@@ -110,23 +112,25 @@ def _build(plan: Plan, report: Report) -> Result:
         [manifest.code_digest(_DEDUPLICATE, _LIBRARIES), run.keys["decide"], recipe.deduplicate.model_dump(mode="json"), priorities],
         remove_duplicates,
     )
-    final, quotas = run.timed("assemble", lambda: _assemble(run, parts, decided))
-    counts, agreement = run.timed("report", lambda: _report(run, parts, final, quotas))
+    final, quotas = run.timed("assemble", lambda: _assemble(run, parts, decided, counter))
+    agreement = compare(labels, final) if labels is not None else None
+    counts = run.timed("report", lambda: _report(run, parts, final, quotas, agreement))
     _prune(run, parts)
     timings = {"seconds": run.seconds, "reused": run.reused, "bytes": sum(part.bytes for part in parts)}
     storage.atomic_write_text(f"{plan.output}/timings.json", json.dumps(timings, indent=1) + "\n")
     return Result(plan.output, counts, quotas, agreement, run.reused)
 
 
-def _assemble(run: _Run, parts: list[Part], decided: decisions.Decisions) -> tuple[decisions.Decisions, dict[str, Quota]]:
+def _assemble(
+    run: _Run, parts: list[Part], decided: decisions.Decisions, counter: TokenCounter
+) -> tuple[decisions.Decisions, dict[str, Quota]]:
     plan = run.plan
-    tokenizer = plan.recipe.mixture.tokenizer
     key = manifest.digest(
         [
             manifest.code_digest(_ASSEMBLE, (*_LIBRARIES, "tokenizers")),
             run.keys["deduplicate"],
             plan.recipe.mixture.model_dump(mode="json", exclude={"tokenizer", "budget_tokens"}),
-            storage.sha256_file(tokenizer) if tokenizer and os.path.isfile(tokenizer) else tokenizer,
+            storage.sha256_file(plan.tokenizer) if plan.tokenizer else None,
             plan.recipe.deduplicate.lines.model_dump(mode="json") if plan.recipe.deduplicate.lines else None,
             {name: [spec.weight, spec.max_tokens] for name, spec in plan.recipe.sources.items()},
         ]
@@ -139,7 +143,7 @@ def _assemble(run: _Run, parts: list[Part], decided: decisions.Decisions) -> tup
         for stale in (record_path, f"{plan.output}/manifest.json"):  # while shards change, the folder holds no finished run
             if os.path.exists(stale):
                 os.unlink(stale)
-        names, quotas = assemble(parts, decided, plan.recipe, plan.output)
+        names, quotas = assemble(parts, decided, plan.recipe, counter, plan.output)
         decisions.write(decided, f"{plan.output}/decisions.parquet")
         _write_quarantine(parts, f"{plan.output}/quarantine.jsonl")
         record = manifest.write_record(
@@ -164,8 +168,8 @@ def _write_quarantine(parts: list[Part], path: str) -> None:
 
 
 def _report(
-    run: _Run, parts: list[Part], final: decisions.Decisions, quotas: dict[str, Quota]
-) -> tuple[dict[str, decisions.SourceCounts], Agreement | None]:
+    run: _Run, parts: list[Part], final: decisions.Decisions, quotas: dict[str, Quota], agreement: Agreement | None
+) -> dict[str, decisions.SourceCounts]:
     from corpus.card import write_card
     from corpus.report import write_report
 
@@ -174,7 +178,6 @@ def _report(
     for part in parts:
         unreadable[part.file.source] += part.quarantined
     counts = decisions.funnel(final, unreadable)
-    agreement = compare(plan, final) if plan.recipe.labels else None
     record = {
         "name": plan.recipe.name,
         "description": plan.recipe.description,
@@ -195,7 +198,7 @@ def _report(
     storage.atomic_write_text(f"{plan.output}/manifest.json", json.dumps(record, ensure_ascii=False, indent=1, default=str) + "\n")
     write_card(plan.output)
     write_report(plan.output)
-    return counts, agreement
+    return counts
 
 
 def _prune(run: _Run, parts: list[Part]) -> None:

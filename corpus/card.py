@@ -14,9 +14,20 @@ from markupsafe import Markup
 from corpus import report_format as form
 from corpus.report import policy_rows
 from corpus.report_data import (
-    KINDS, Right, Run, Share, funnel_rows, kept_lanes, labelled, load_run, reason_counts, rights, rule_hits, summed, total,
+    KINDS,
+    Right,
+    Run,
+    Share,
+    funnel_rows,
+    kept_lanes,
+    labelled,
+    load_run,
+    reason_counts,
+    rights,
+    rule_hits,
+    summed,
+    total,
 )  # fmt: skip
-from corpus.report_samples import plain_numbers
 from factory import storage
 from factory.records import License
 
@@ -57,12 +68,17 @@ def render(run: Run) -> str:
     """The card as text: a YAML header, then Markdown."""
     shares = rights(run)
     lanes = kept_lanes(run)
-    environment = Environment(  # noqa: S701 - Markdown: values are escaped by `plain`, the finalizer of every expression
-        loader=FileSystemLoader(str(form.TEMPLATES)), autoescape=False, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+    # Markdown, not HTML: `plain` escapes what every expression gives
+    environment = Environment(
+        loader=FileSystemLoader(str(form.TEMPLATES)),
+        autoescape=False,  # noqa: S701
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
         finalize=plain,
-    )  # fmt: skip
+    )
     environment.globals.update(percent=form.percent, kinds=KINDS, term=form.term)
-    environment.filters.update(whole=form.whole, tidy=plain_numbers)
+    environment.filters.update(whole=form.whole)
     rows = funnel_rows(run.manifest)
     body = environment.get_template("card.md.j2").render(
         run=run.manifest,
@@ -114,18 +130,22 @@ def license_of(licenses: set[License]) -> dict[str, str]:
 
 
 def configurations(run: Run) -> list[dict[str, Any]]:
-    """`default` over all shards, and one configuration for each source that has shards. None where nothing was kept."""
+    """`default` over all shards, and one configuration for each source that has shards. None where nothing was kept.
+
+    Each describes itself with the key of the shards: `datasets` caches a local folder by its last name and its configurations,
+    not by the files, and would give the rows of an older build of the same name.
+    """
     folder = f"{run.folder}/data"
     names = [match["source"] for name in (os.listdir(folder) if os.path.isdir(folder) else []) if (match := _SHARD.fullmatch(name))]
     sources = [source for source in run.manifest["funnel"] if source in names]
-    if not sources:
-        return []
+    key = run.manifest["stages"]["assemble"]
+    found = [("default", "data/*.parquet", "all sources")]
+    for source in sources:
+        found.append(("source-default" if source == "default" else source, f"data/{source}-{_SHARD_GLOB}.parquet", f"source {source}"))
     return [
-        {"config_name": "default", "data_files": "data/*.parquet"},
-        *(
-            {"config_name": "source-default" if source == "default" else source, "data_files": f"data/{source}-{_SHARD_GLOB}.parquet"}
-            for source in sources
-        ),
+        {"config_name": name, "description": f"{what}, assembled as {key}", "data_files": pattern}
+        for name, pattern, what in found
+        if sources
     ]
 
 

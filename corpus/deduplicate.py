@@ -22,6 +22,8 @@ from corpus.recipe import CorpusRecipe, LineDuplicates, NearDuplicates
 from factory.records import Reason
 from factory.zh.ngrams import NUM_PERM
 
+NEIGHBOURS = 16
+BAND_MARGIN = 0.05  # bands propose pairs a little below the threshold, where half would be missed otherwise; similarity decides
 UNDATED = "9999"  # after every date: a copy that states when it was published is preferred
 
 
@@ -42,6 +44,17 @@ def deduplicate(parts: Sequence[Part], decided: Decisions, recipe: CorpusRecipe)
     if config.lines:
         kept, _ = _still_kept(decided, kept, rank)
         _remove_lines(parts, decided, kept, config.lines)
+    _follow_kept_ids(decided)
+
+
+def _follow_kept_ids(decided: Decisions) -> None:
+    """The copy that an exact duplicate names may itself be a near-duplicate of another: names the one that is in."""
+    columns = decided.columns
+    kept_of = {columns["id"][row]: kept for row, kept in enumerate(columns["kept_id"]) if kept is not None}
+    for row, kept in enumerate(columns["kept_id"]):
+        while kept in kept_of:
+            kept = kept_of[kept]
+            columns["kept_id"][row] = kept
 
 
 def _still_kept(decided: Decisions, kept: npt.NDArray[np.int64], rank: npt.NDArray[np.int64]) -> Any:
@@ -103,8 +116,14 @@ def bands_and_rows(threshold: float) -> tuple[int, int]:
     return index.b, index.r
 
 
+def bands_for(threshold: float) -> tuple[int, int]:
+    """Bands and rows that propose pairs for a threshold, from BAND_MARGIN below it."""
+    return bands_and_rows(max(BAND_MARGIN, threshold - BAND_MARGIN))
+
+
 def candidate_pairs(signatures: npt.NDArray[np.uint32], bands: int, rows: int) -> Iterator[npt.NDArray[np.int64]]:
-    """For each band, pairs of documents that share it, shape (pairs, 2): each with the first and the previous of its bucket."""
+    """For each band, pairs of documents that share it, shape (pairs, 2): each with the first and the NEIGHBOURS before it in
+    its bucket, which is all pairs of a bucket of up to NEIGHBOURS + 2 documents and keeps the work linear for the rest."""
     multipliers = np.random.default_rng(20261123).integers(1, 2**63, rows, np.uint64) | np.uint64(1)
     for band in range(bands):
         keys = signatures[:, band * rows : (band + 1) * rows].astype(np.uint64) @ multipliers  # modulo 2^64
@@ -112,9 +131,13 @@ def candidate_pairs(signatures: npt.NDArray[np.uint32], bands: int, rows: int) -
         same = np.concatenate(([False], keys[order][1:] == keys[order][:-1]))
         heads = np.maximum.accumulate(np.where(same, 0, np.arange(order.size)))
         members = np.flatnonzero(same)
-        with_head = np.stack([order[heads[members]], order[members]], axis=1)
-        with_previous = np.stack([order[members - 1], order[members]], axis=1)
-        yield np.concatenate([with_head, with_previous[heads[members] != members - 1]])
+        pairs = [np.stack([order[heads[members]], order[members]], axis=1)]
+        for distance in range(1, NEIGHBOURS + 1):
+            members = members[members - distance > heads[members]]  # the head is paired already
+            if not members.size:
+                break
+            pairs.append(np.stack([order[members - distance], order[members]], axis=1))
+        yield np.concatenate(pairs)
 
 
 def similarity(signatures: npt.NDArray[np.uint32], pairs: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
@@ -149,7 +172,7 @@ def near_clusters(signatures: npt.NDArray[np.uint32], rank: npt.NDArray[np.int64
     LSH proposes pairs, the estimated similarity confirms them, union-find joins them. A text without letters has no
     shingles and no copies.
     """
-    bands, rows = bands_and_rows(threshold)
+    bands, rows = bands_for(threshold)
     empty = (signatures == np.uint32(0xFFFFFFFF)).all(axis=1)
     parent = np.arange(len(signatures))
     for pairs in candidate_pairs(signatures, bands, rows):

@@ -51,7 +51,7 @@ def estimate(plan: Plan, sample_megabytes: float) -> Estimate:
     for file in plan.files:
         by_source[file.source].append(file)
     features.annotate([Document(id="warm-up", text="暖機", source="")])  # compile and load before timing
-    counter = TokenCounter(plan.recipe.mixture)
+    counter = TokenCounter(plan.tokenizer, plan.recipe.mixture.tokens_per_char)
     sources = {name: _source(plan, name, files, sample_megabytes * 1e6, counter) for name, files in by_source.items()}
     workers = min(plan.recipe.workers or os.cpu_count() or 1, len(plan.files))
     text = sum(source.text_bytes for source in sources.values())

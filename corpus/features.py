@@ -21,6 +21,7 @@ from factory.zh.variety import GROUPS, roundtrip_changes, variety_of
 
 MIN_HASHED_LINE_CHARS = 10  # shorter lines repeat by nature and are never removed as duplicates
 MAX_LEXICON_WORDS = 12
+ROUNDTRIP_BELOW = 0.5  # of variety_score: where words already speak for Taiwan, OpenCC is not asked
 
 
 class Feature(NamedTuple):
@@ -67,7 +68,7 @@ FEATURES: dict[str, Feature] = {
     **{f"variety_{g}_density": Feature(_F, "points per 1,000 Han", f"weighted evidence for {g}") for g in GROUPS},
     "variety_lean": Feature(_S, "region", "tw, hk or cn: the region with the most points"),
     "variety_score": Feature(_F, "-1 to 1", "evidence for Taiwan less evidence against, over both"),
-    "roundtrip_changes": Feature(_F, "per 1,000 characters", "what OpenCC changes there and back"),
+    "roundtrip_changes": Feature(_F, "per 1,000 characters", "what OpenCC changes there and back; only where words leave the variety open"),
     **{f"{t}_points": Feature(_I, "points", f"weights of different {t} phrases") for t in THREATS},
     **{f"{t}_density": Feature(_F, "points per 1,000 Han", f"{t} phrases, each use counted") for t in THREATS},
     "national_ids": Feature(_I, "numbers", "different national ID numbers whose checksum holds"),
@@ -164,7 +165,7 @@ def _row(document: Document, result: Normalized, count: dict[CharClass, int], li
         "variety_score": round(variety.score, 6),
         "variety_words": variety.words,
         "variety_paragraphs": variety.paragraphs,
-        "roundtrip_changes": _known(roundtrip_changes(text)),
+        "roundtrip_changes": _known(roundtrip_changes(text)) if lane.lane == "zh-Hant" and variety.score < ROUNDTRIP_BELOW else None,
         **_lexicon(matches, han),
         "national_ids": personal.national_ids,
         "mobiles": personal.mobiles,
@@ -202,10 +203,13 @@ def _script_counts(count: dict[CharClass, int]) -> ScriptCounts:
 def _lexicon(matches: list[Hit], han: int) -> dict[str, Any]:
     distinct: dict[str, dict[str, int]] = {threat: {} for threat in THREATS}
     uses = dict.fromkeys(THREATS, 0)
-    for hit in matches:
-        if hit.entry.group in distinct:
-            distinct[hit.entry.group][hit.entry.text] = hit.entry.weight
-            uses[hit.entry.group] += hit.entry.weight
+    reached = dict.fromkeys(THREATS, -1)
+    for hit in sorted(matches, key=lambda hit: (hit.start, -hit.end)):
+        group = hit.entry.group
+        if group in distinct and hit.end > reached[group]:  # a phrase inside a longer one of its list counts once
+            reached[group] = hit.end
+            distinct[group][hit.entry.text] = hit.entry.weight
+            uses[group] += hit.entry.weight
     words = sorted((-weight, threat, word) for threat in THREATS for word, weight in distinct[threat].items())
     return {
         **{f"{threat}_points": sum(distinct[threat].values()) for threat in THREATS},

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import fsspec
 
 from corpus.decisions import Decisions
-from corpus.recipe import Plan
 from factory import storage
 from factory.errors import UserError
-from factory.recipe import expand_path
 from factory.records import Reason, Status
 
 
@@ -42,34 +39,43 @@ def read_labels(folder: str) -> list[dict[str, Any]]:
     if not paths:
         raise UserError(f"labels: {folder} holds no .jsonl file. Correct the recipe's 'labels'.")
     for path in paths:
-        with fsspec.open(path, "rt", encoding="utf-8") as stream:
-            for number, line in enumerate(stream, 1):
-                row = json.loads(line)
-                where = f"{Path(path).name}:{number}"
-                if not row.get("id") or row.get("decision") not in ("keep", "remove"):
-                    raise UserError(f"{where}: a label needs 'id' and a 'decision' of keep or remove.")
-                if row["decision"] == "remove" and row.get("reason") not in set(Reason):
-                    raise UserError(f"{where}: reason {row.get('reason')!r} is not one of {', '.join(Reason)}.")
-                rows.append(row)
+        with fsspec.open(path, "rb") as stream:
+            rows += [_label(line, f"{path}:{number}") for number, line in enumerate(stream, 1) if line.strip()]
     return rows
 
 
-def compare(plan: Plan, decided: Decisions) -> Agreement:
-    """Compares decisions with the recipe's labels. A document that was split counts as kept if any of its parts is."""
-    base = str(Path(plan.recipe_path).resolve().parent)
-    labels = read_labels(expand_path(plan.recipe.labels or "", base, f"{plan.recipe_path}: labels"))
+def _label(line: bytes, where: str) -> dict[str, Any]:
+    try:
+        row: dict[str, Any] = json.loads(line)
+    except ValueError as error:  # also where it is not UTF-8
+        raise UserError(f"{where}: is not JSON: {error}. Correct that line.") from None
+    named = isinstance(row, dict) and isinstance(row.get("id"), str) and row["id"]
+    if not named or row.get("decision") not in ("keep", "remove"):
+        raise UserError(f"{where}: a label needs 'id' and a 'decision' of keep or remove.")
+    if row["decision"] == "remove" and row.get("reason") not in list(Reason):
+        raise UserError(f"{where}: reason {row.get('reason')!r} is not one of {', '.join(Reason)}.")
+    return row
+
+
+def compare(labels: list[dict[str, Any]], decided: Decisions) -> Agreement:
+    """Compares decisions with labels. A document that was split counts as kept if any of its parts is."""
     found: dict[str, str] = {}
+    split: dict[str, str] = {}  # parent -> outcome of its parts
     columns = decided.columns
     for document, status, reason in zip(columns["id"], columns["status"], columns["reason"], strict=True):
-        outcome = "keep" if status == Status.KEPT else reason
-        for name in {document, document.partition("#")[0]}:
-            if found.get(name) != "keep":
-                found[name] = outcome
+        if reason == Reason.DUPLICATE_ID:
+            continue  # its id belongs to another document
+        outcome = found[document] = "keep" if status == Status.KEPT else reason
+        parent = document.rpartition("#")[0]
+        if outcome == "keep":
+            split[parent] = outcome
+        else:
+            split.setdefault(parent, outcome)
     missing, wrong, decisions_right, reasons_right = [], [], 0, 0
     for label in labels:
         expected = "keep" if label["decision"] == "keep" else label["reason"]
-        outcome = found.get(label["id"], "")
-        if not outcome:
+        outcome = found.get(label["id"]) or split.get(label["id"])
+        if outcome is None:
             missing.append(label["id"])
             continue
         decisions_right += (outcome == "keep") == (expected == "keep")

@@ -13,7 +13,7 @@ from typing import Annotated, Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, FiniteFloat, model_validator
 
 from corpus.features import FEATURES
 from factory.errors import UserError
@@ -28,18 +28,18 @@ Value = float | int | str | bool
 class Condition(Strict):
     """Bounds on one feature; each that is given must hold. A feature without a value never fulfils a condition."""
 
-    lt: float | None = None
-    le: float | None = None
-    gt: float | None = None
-    ge: float | None = None
+    lt: FiniteFloat | None = None
+    le: FiniteFloat | None = None
+    gt: FiniteFloat | None = None
+    ge: FiniteFloat | None = None
     eq: Value | None = None
-    one_of: tuple[str, ...] | None = None
-    none_of: tuple[str, ...] | None = None
+    one_of: tuple[str, ...] | None = Field(None, min_length=1)
+    none_of: tuple[str, ...] | None = Field(None, min_length=1)
     contains: str | None = None
 
     @model_validator(mode="after")
     def _not_empty(self) -> Condition:
-        if not self.model_fields_set:
+        if all(getattr(self, name) is None for name in type(self).model_fields):
             raise ValueError("a condition needs one of lt, le, gt, ge, eq, one_of, none_of, contains")
         return self
 
@@ -62,7 +62,13 @@ class Condition(Strict):
         """The bounds as a person reads them, for example `< 50`."""
         signs = {"lt": "<", "le": "≤", "gt": ">", "ge": "≥", "eq": "=", "one_of": "in", "none_of": "not in", "contains": "has"}
         given = [(sign, getattr(self, name)) for name, sign in signs.items() if getattr(self, name) is not None]
-        return " and ".join(f"{sign} {' '.join(bound) if isinstance(bound, tuple) else bound}" for sign, bound in given)
+        return " and ".join(f"{sign} {_shown(bound)}" for sign, bound in given)
+
+
+def _shown(bound: Value | tuple[str, ...]) -> str:
+    if isinstance(bound, tuple):
+        return " ".join(bound)
+    return f"{bound:.12g}" if isinstance(bound, float) else str(bound)  # 40, not 40.0
 
 
 def _check_conditions(conditions: dict[str, Condition]) -> dict[str, Condition]:
@@ -92,7 +98,16 @@ def _check_type(name: str, condition: Condition) -> None:
     numeric = pa.types.is_integer(kind) or pa.types.is_floating(kind)
     ordered = any(getattr(condition, bound) is not None for bound in ("lt", "le", "gt", "ge"))
     listed = condition.one_of is not None or condition.none_of is not None
-    if (ordered and not numeric) or (listed and not pa.types.is_string(kind)) or (condition.contains and not pa.types.is_list(kind)):
+    if numeric:
+        comparable: tuple[type, ...] = (int, float)
+    else:
+        comparable = (bool,) if pa.types.is_boolean(kind) else (str,) if pa.types.is_string(kind) else ()
+    if (
+        (ordered and not numeric)
+        or (listed and not pa.types.is_string(kind))
+        or (condition.contains is not None and not pa.types.is_list(kind))
+        or (condition.eq is not None and type(condition.eq) not in comparable)
+    ):
         raise ValueError(f"feature {name!r} is {kind}; the condition '{condition.text()}' does not apply to it")
 
 
@@ -111,7 +126,7 @@ class Policy(Strict):
     version: str
     description: str = ""
     rules: tuple[Rule, ...] = Field(min_length=1)
-    sources: dict[str, dict[str, Change | None]] = {}
+    sources: dict[str, dict[str, Change | None]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _consistent(self) -> Policy:
@@ -169,5 +184,6 @@ def apply_rules(features: pa.Table, rules: tuple[Rule, ...]) -> Verdicts:
 
 def columns_of(policy: Policy) -> list[str]:
     """Names of the features that the policy looks at, sorted."""
-    rules = [*policy.rules, *(c for changes in policy.sources.values() for c in changes.values() if c)]
-    return sorted({name for rule in rules for name in rule.remove_if})
+    conditions = [rule.remove_if for rule in policy.rules]
+    conditions += [change.remove_if for changes in policy.sources.values() for change in changes.values() if change]
+    return sorted({name for features in conditions for name in features})

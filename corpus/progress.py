@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+_PR_SET_PDEATHSIG = 1
 
 
 @contextmanager
@@ -28,6 +31,34 @@ def quiet_datatrove(log_path: str) -> Iterator[None]:
         sys.stderr.flush()
         os.dup2(saved, 2)
         os.close(saved)
+
+
+@contextmanager
+def dying_with_parent() -> Iterator[None]:
+    """Processes forked meanwhile end when this one is killed (Linux). datatrove's manager would otherwise live on for ever."""
+    if sys.platform == "linux":
+        _enable_death_signal()
+    try:
+        yield
+    finally:
+        _death_signal["armed"] = False
+
+
+_death_signal: dict[str, bool] = {}
+
+
+def _enable_death_signal() -> None:
+    if not _death_signal:  # a fork hook cannot be taken back: it is registered once and looks at the flag
+        import ctypes
+
+        prctl = ctypes.CDLL(None).prctl
+
+        def die_with_parent() -> None:
+            if _death_signal["armed"]:
+                prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+        os.register_at_fork(after_in_child=die_with_parent)
+    _death_signal["armed"] = True
 
 
 @contextmanager

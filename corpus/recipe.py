@@ -20,7 +20,7 @@ BUNDLED = Path(__file__).parent.parent / "recipes"
 class NearDuplicates(Strict):
     """MinHash-LSH over character n-grams."""
 
-    threshold: float = Field(0.7, gt=0, lt=1, description="Estimated Jaccard similarity from which two documents are copies.")
+    threshold: float = Field(0.6, gt=0.1, le=0.95, description="Estimated Jaccard similarity from which two documents are copies.")
     keep_sources: tuple[str, ...] = Field(
         (), description="Sources whose documents are never removed as near-duplicates, such as statutes with common wording."
     )
@@ -45,8 +45,8 @@ class Deduplicate(Strict):
 class Mixture(Strict):
     """How much of each source goes in, and how it is counted."""
 
-    tokenizer: str | None = Field(None, description="Path of a tokenizer.json (tokenizers library); null counts characters only.")
-    tokens_per_char: float = Field(0.8, gt=0, description="Estimate used where no tokenizer is given; reports mark it as one.")
+    tokenizer: str | None = Field(None, min_length=1, description="Path of a tokenizer.json (tokenizers library); null estimates.")
+    tokens_per_char: float = Field(0.8, gt=0, allow_inf_nan=False, description="Estimate where no tokenizer is given; marked in reports.")
     target_tokens: int | None = Field(None, gt=0, description="Tokens of the whole mixture; sources then share it by weight.")
     budget_tokens: int = Field(35_000_000_000, gt=0, description="The budget that the report compares with.")
     shard_documents: int = Field(50_000, ge=1, description="Documents per Parquet shard.")
@@ -57,12 +57,12 @@ class CorpusRecipe(Strict):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
     description: str = ""
-    output: str = Field(description="Folder of the run, relative to where the command is started; --output overrides it.")
+    output: str = Field(min_length=1, description="Folder of the run, relative to where the command is started; --output overrides it.")
     policy: str = Field("taiwan-v2", description="A bundled policy or the path of a policy YAML.")
     sources: dict[str, SourceSpec] = Field(min_length=1)
     deduplicate: Deduplicate = Deduplicate()
     mixture: Mixture = Mixture()
-    labels: str | None = Field(None, description="Folder with labels (JSONL) to compare the decisions with.")
+    labels: str | None = Field(None, min_length=1, description="Folder with labels (JSONL) to compare the decisions with.")
     workers: int | None = Field(None, ge=1, description="Processes for annotate; null for the number of cores. Never changes the output.")
 
     @field_validator("sources")
@@ -83,12 +83,14 @@ class InputFile(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """A recipe with everything looked up: policy read, paths found. `order` of files is the order of the corpus."""
+    """A recipe with everything looked up: policy read, paths found. The order of files is the order of the corpus."""
 
     recipe: CorpusRecipe
     recipe_path: str
     policy: Policy
     files: tuple[InputFile, ...]
+    tokenizer: str | None
+    labels: str | None
     output: str
 
 
@@ -121,4 +123,8 @@ def load_plan(recipe_path: str, output: str | None = None) -> Plan:
     target = output or expand_path(recipe.output, os.getcwd(), f"{recipe_path}: output")
     if "://" in target:
         raise UserError(f"{recipe_path}: output {target!r}: a run folder is local for now. Name a local folder and upload it.")
-    return Plan(recipe, recipe_path, policy, tuple(files), os.path.abspath(target))
+    tokenizer, labels = (
+        expand_path(path, base, f"{recipe_path}: {key}") if path else None
+        for key, path in (("mixture.tokenizer", recipe.mixture.tokenizer), ("labels", recipe.labels))
+    )
+    return Plan(recipe, recipe_path, policy, tuple(files), tokenizer, labels, os.path.abspath(target))

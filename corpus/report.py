@@ -13,6 +13,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import fsspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -20,10 +21,24 @@ from corpus import report_format as form
 from corpus.decide import threshold_text
 from corpus.policy import Policy
 from corpus.report_data import (
-    KINDS, Hits, Right, Run, Share, funnel_rows, kept_lanes, kind_of, labelled, load_run, reason_counts, rights, rule_hits, summed, total,
+    KINDS,
+    Hits,
+    Right,
+    Run,
+    Share,
+    funnel_rows,
+    kept_lanes,
+    kind_of,
+    labelled,
+    load_run,
+    reason_counts,
+    rights,
+    rule_hits,
+    summed,
+    total,
 )  # fmt: skip
 from corpus.report_plots import draw, histograms
-from corpus.report_samples import cases, plain_numbers, shown
+from corpus.report_samples import cases, shown
 from factory import storage
 
 MAX_HOLDERS = 20
@@ -49,7 +64,7 @@ def _environment() -> Environment:
         loader=FileSystemLoader(str(form.TEMPLATES)), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.globals.update(t=bilingual, name=named, number=_number)
-    environment.filters.update(whole=form.whole, tidy=plain_numbers)
+    environment.filters.update(whole=form.whole)
     environment.globals.update(percent=form.percent, kinds=KINDS, kind_of=kind_of)
     return environment
 
@@ -149,7 +164,9 @@ def policy_rows(policy: Policy, hits: list[Hits]) -> list[PolicyRow]:
             else:
                 text = threshold_text(rule.model_copy(update={"remove_if": change.remove_if}))
                 changes.append((source, text, change.origin, str(change.date)))
-        row = PolicyRow(rule.id, str(rule.reason), threshold_text(rule), rule.unit, rule.origin, str(rule.date), sum(own.values()), own, changes)
+        row = PolicyRow(
+            rule.id, str(rule.reason), threshold_text(rule), rule.unit, rule.origin, str(rule.date), sum(own.values()), own, changes
+        )
         rows.append(row)
     return rows
 
@@ -167,7 +184,7 @@ def quarantine_errors(folder: str) -> list[InputError]:
     """The most frequent faults of `quarantine.jsonl`."""
     counts: Counter[tuple[str, str]] = Counter()
     first: dict[tuple[str, str], str] = {}
-    with storage.fsspec.open(f"{folder}/quarantine.jsonl", "rt", encoding="utf-8") as stream:
+    with fsspec.open(f"{folder}/quarantine.jsonl", "rt", encoding="utf-8") as stream:
         for line in stream:
             row = json.loads(line)
             key = (row["source"], shown(row["error"], _ERROR_CHARS))

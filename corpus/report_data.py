@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
+import fsspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -20,7 +21,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from corpus.policy import Policy
-from factory import storage
 from factory.errors import UserError
 from factory.recipe import parse_model
 from factory.records import Reason, Status
@@ -83,7 +83,7 @@ class Run:
 def load_run(folder: str) -> Run:
     """Raises UserError where the folder holds no finished run."""
     try:
-        with storage.fsspec.open(f"{folder}/manifest.json", "rt", encoding="utf-8") as stream:
+        with fsspec.open(f"{folder}/manifest.json", "rt", encoding="utf-8") as stream:
             manifest = json.load(stream)
     except FileNotFoundError:
         raise UserError(f"{folder}: holds no manifest.json, so no finished run. Run 'twllm corpus build' into it first.") from None
@@ -167,7 +167,7 @@ def rule_hits(run: Run) -> list[Hits]:
     table = pa.table({name: run.column(name) for name in [*names, "status"]})
     table = table.filter(pc.equal(table.column("status"), str(Status.REMOVED)))
     grouped = table.group_by(names).aggregate([([], "count_all")])
-    rows = [Hits(*(row[name] for name in names), documents=row["count_all"]) for row in grouped.to_pylist()]
+    rows = [Hits(row["reason"], row["rule"], row["source"], row["threshold"], row["count_all"]) for row in grouped.to_pylist()]
     return sorted(rows, key=lambda row: (row.reason, row.rule or "", row.source, row.threshold or ""))
 
 

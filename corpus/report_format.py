@@ -28,7 +28,7 @@ def terms() -> dict[str, Term]:
     rows = [line.split("\t") for line in (TEMPLATES / "terms.tsv").read_text("utf-8").splitlines() if line and not line.startswith("#")]
     for row in rows:
         if len(row) != 3:
-            raise UserError(f"corpus/templates/terms.tsv: {row[0]!r} has {len(row)} columns, not 3. Put key, English and Chinese, split by tabs.")
+            raise UserError(f"templates/terms.tsv: {row[0]!r} has {len(row)} columns, not 3. Give key, English and Chinese, split by tabs.")
     return {key: Term(en, zh) for key, en, zh in rows}
 
 
@@ -48,7 +48,7 @@ def short(value: int, language: str) -> str:
         return whole(value)
     rounded = float(f"{value:.3g}")
     size, unit = next((size, unit) for size, unit in _LARGE[language] if rounded >= size)
-    return f"{rounded / size:.12g}{unit}"
+    return f"{rounded / size:,.12g}{unit}"
 
 
 def percent(part: float, of: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from bisect import bisect
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -82,12 +82,12 @@ def thresholds_on(policy: Policy, axis: Axis) -> tuple[float, ...]:
 
 def draw(histogram: Histogram) -> str:
     """The histogram as an `<svg>` element without size, ids of groups, fonts or colours of its own."""
-    import matplotlib
+    from matplotlib import style
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
     axis, edges = histogram.axis, histogram.axis.edges
-    style = {
+    settings: dict[str, Any] = {
         "svg.fonttype": "none",
         "svg.hashsalt": f"twllm {axis.feature}",
         "font.family": "sans-serif",
@@ -101,7 +101,7 @@ def draw(histogram: Histogram) -> str:
         "axes.spines.right": False,
         "axes.spines.left": False,
     }
-    with matplotlib.rc_context(style):
+    with style.context(["default", settings]):  # whatever matplotlibrc the machine has
         figure = Figure(figsize=(4.4, 2.2), layout="constrained")
         FigureCanvasSVG(figure)
         axes = figure.add_subplot()

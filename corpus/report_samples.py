@@ -95,7 +95,8 @@ def distance(table: pa.Table, conditions: dict[str, Condition]) -> npt.NDArray[n
 
 
 def _gap(column: pa.ChunkedArray, condition: Condition) -> npt.NDArray[np.float64]:
-    bounds = [(sign, bound) for sign, bound in ((1, condition.lt), (1, condition.le), (-1, condition.gt), (-1, condition.ge)) if bound is not None]
+    signed = ((1, condition.lt), (1, condition.le), (-1, condition.gt), (-1, condition.ge))
+    bounds = [(sign, bound) for sign, bound in signed if bound is not None]
     others = (condition.eq, condition.one_of, condition.none_of, condition.contains)
     if not bounds or any(value is not None for value in others):
         return np.full(len(column), np.inf)
@@ -133,7 +134,7 @@ def _thresholds(run: Run, hits: Sequence[Hits]) -> dict[str, str]:
     for row in hits:
         text = f"similarity ≥ {near['threshold']}" if row.reason == Reason.NEAR_DUPLICATE and near else row.threshold
         if text is not None:
-            found.setdefault(plain_numbers(text), []).append(row.source)
+            found.setdefault(text, []).append(row.source)
     return {text: ", ".join(dict.fromkeys(sources)) for text, sources in found.items()}
 
 
@@ -150,9 +151,7 @@ def _sources(run: Run, rows: Rows) -> dict[int, str]:
     return dict(zip(rows.tolist(), run.column("source").take(pa.array(rows)).to_pylist(), strict=True))
 
 
-def _beside(
-    run: Run, keys: list[Key], removed: dict[Key, Rows], sources: dict[int, str]
-) -> tuple[dict[Key, Rows], dict[Key, str]]:
+def _beside(run: Run, keys: list[Key], removed: dict[Key, Rows], sources: dict[int, str]) -> tuple[dict[Key, Rows], dict[Key, str]]:
     """For each case the row that stands beside each of its rows (-1 for none), and how those were found."""
     beside: dict[Key, Rows] = {}
     how: dict[Key, str] = {}
@@ -176,7 +175,8 @@ def _beside(
 def _copies(run: Run, rows: Rows) -> Rows:
     """For each duplicate the row of the copy it names: the document of that id that is not in quarantine."""
     names = run.column("kept_id").take(pa.array(rows)).to_pylist()
-    mask = pc.and_(pc.is_in(run.column("id"), value_set=pa.array(names, pa.string())), pc.not_equal(run.column("status"), str(Status.QUARANTINED)))
+    named = pc.is_in(run.column("id"), value_set=pa.array(names, pa.string()))
+    mask = pc.and_(named, pc.not_equal(run.column("status"), str(Status.QUARANTINED)))
     found = np.flatnonzero(mask.to_numpy())
     by_id = dict(zip(run.column("id").take(pa.array(found)).to_pylist(), found.tolist(), strict=True))
     return np.array([by_id.get(name, -1) for name in names], np.int64)
@@ -330,11 +330,6 @@ def marked(text: str, words: Sequence[str]) -> tuple[Piece, ...]:
         return (Piece(text, False),)
     pieces = re.split(f"({pattern})", text)
     return tuple(Piece(piece, index % 2 == 1) for index, piece in enumerate(pieces) if piece)
-
-
-def plain_numbers(threshold: str) -> str:
-    """A threshold without the `.0` of whole numbers."""
-    return re.sub(r"(\d)\.0(?!\d)", r"\1", threshold)
 
 
 def observed_text(value: Any) -> str:

@@ -26,6 +26,8 @@ def read_manifest(run: str) -> dict[str, Any]:
             manifest: dict[str, Any] = json.load(stream)
     except (FileNotFoundError, NotADirectoryError):
         raise UserError(f"{run}: holds no finished run (no manifest.json). Build one, or name its folder with --run.") from None
+    except ValueError as error:
+        raise UserError(f"{run}/manifest.json: is no manifest: {error}. The run was changed by hand; build it again.") from None
     return manifest
 
 
@@ -67,10 +69,14 @@ def explain(run: str, document_id: str) -> Explanation:
 
 
 def _row(path: str, document_id: str) -> dict[str, Any] | None:
+    rows = _table(path, filters=[("id", "==", document_id)]).slice(0, 1).to_pylist()
+    return rows[0] if rows else None
+
+
+def _table(path: str, **options: Any) -> pa.Table:
     if not os.path.exists(path):
         raise UserError(f"{path}: is missing. The run was changed by hand; build it again.")
-    rows = pq.read_table(path, filters=[("id", "==", document_id)]).slice(0, 1).to_pylist()
-    return rows[0] if rows else None
+    return pq.read_table(path, **options)
 
 
 def _parts_of(run: str, document_id: str) -> list[str]:
@@ -81,7 +87,7 @@ def _parts_of(run: str, document_id: str) -> list[str]:
 def _suggestion(run: str, document_id: str) -> str:
     ids = pq.read_table(f"{run}/decisions.parquet", columns=["id"]).column("id").to_pylist()
     near = get_close_matches(document_id, ids[:50_000], 1)
-    return f" Did you mean {near[0]}?" if near else " List ids with 'twllm corpus stats', or open decisions.parquet."
+    return f" Did you mean {near[0]}?" if near else f" All ids stand in {run}/decisions.parquet."
 
 
 class Move(NamedTuple):
@@ -116,7 +122,7 @@ def difference(run_a: str, run_b: str) -> Difference:
 
 def _outcomes(run: str) -> dict[str, str]:
     read_manifest(run)
-    table: pa.Table = pq.read_table(f"{run}/decisions.parquet", columns=["id", "status", "reason"])
+    table = _table(f"{run}/decisions.parquet", columns=["id", "status", "reason"])
     return {
         row["id"]: row["reason"] or row["status"]
         for row in table.to_pylist()

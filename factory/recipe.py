@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Hashable
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin
 
 import fsspec
 import yaml
@@ -27,32 +29,56 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class _UniqueKeys(yaml.SafeLoader):
-    """SafeLoader that refuses a key given twice: YAML would silently keep the last."""
+    """SafeLoader that refuses a key given twice, where YAML would silently keep the last, and names the line of each fault."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
         for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
+            if key_node.tag == "tag:yaml.org,2002:merge":  # "<<" inserts other keys and is none itself
+                continue
+            key, line = self.construct_object(key_node, deep=True), key_node.start_mark.line + 1
+            if not isinstance(key, Hashable):
+                raise UserError(f"{self.name}:{line}: key {key!r} is a list or a mapping. Write a word before the colon.")
             if key in seen:
-                raise UserError(f"{self.name}:{key_node.start_mark.line + 1}: key {key!r} stands twice. Remove one of them.")
+                raise UserError(f"{self.name}:{line}: key {key!r} stands twice. Remove one of them.")
             seen.add(key)
         return super().construct_mapping(node, deep)
 
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as error:  # a date that the calendar does not have
+            raise UserError(f"{self.name}:{node.start_mark.line + 1}: value {node.value!r}: {error}. Correct it.") from None
+
 
 def read_yaml(path: str) -> Any:
-    """The content of a YAML file at an fsspec path. Raises UserError where it is absent, not UTF-8 or not YAML."""
+    """The content of a YAML file at an fsspec path. Raises UserError where it cannot be read, is not UTF-8 or not YAML."""
     try:
-        with fsspec.open(path, "rt", encoding="utf-8") as stream:
-            return yaml.load(stream, _UniqueKeys)  # noqa: S506 - a SafeLoader
+        with fsspec.open(path, "rb") as stream:
+            blob = stream.read()
     except FileNotFoundError:
         raise UserError(f"{path}: no such file. Give the path of a recipe, for example recipes/sample.yaml.") from None
     except IsADirectoryError:
         raise UserError(f"{path}: is a folder. Give the path of a YAML file.") from None
+    except (OSError, ImportError, ValueError) as error:  # fsspec: a protocol that is not installed or not known
+        raise UserError(f"{path}: cannot be read: {error}. Correct the path, its permissions or its protocol.") from error
+    try:
+        text = blob.decode("utf-8")
+        loader = _UniqueKeys(text)
+        loader.name = path
+        return loader.get_single_data()
     except UnicodeDecodeError as error:
-        raise UserError(f"{path}: is not UTF-8 ({error.reason} at byte {error.start}). Save it as UTF-8.") from None
+        raise UserError(f"{path}:{_line(blob[: error.start])}: is not UTF-8 ({error.reason}). Save the file as UTF-8.") from None
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise UserError(f"{path}:{line}: is not valid YAML: {error.problem}. Correct that line.") from None
+    except yaml.reader.ReaderError as error:
+        line = _line(text[: error.position].encode())
+        raise UserError(f"{path}:{line}: holds the control character U+{int(error.character):04X}. Remove it.") from None
+
+
+def _line(before: bytes) -> int:
+    return before.count(b"\n") + 1
 
 
 def load_model(path: str, model: type[Model]) -> Model:
@@ -63,7 +89,8 @@ def load_model(path: str, model: type[Model]) -> Model:
 def parse_model(content: Any, model: type[Model], where: str) -> Model:
     """Validates already parsed content; `where` begins each message."""
     if not isinstance(content, dict):
-        raise UserError(f"{where}: holds {type(content).__name__}, not keys and values. Begin with a key such as 'name: …'.")
+        held = "nothing" if content is None else type(content).__name__
+        raise UserError(f"{where}: holds {held}, not keys and values. Begin with a key such as 'name: …'.")
     try:
         return model.model_validate(content)
     except ValidationError as error:
@@ -71,48 +98,38 @@ def parse_model(content: Any, model: type[Model], where: str) -> Model:
 
 
 def _explain(error: ValidationError, model: type[BaseModel]) -> str:
-    first = error.errors(include_url=False)[0]
+    faults = error.errors(include_url=False)
+    first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])  # a misspelt key is missing, too
     location = [str(part) for part in first["loc"]]
     key, value = ".".join(location), first["input"]
-    more = f" ({error.error_count() - 1} more fault(s) after this one.)" if error.error_count() > 1 else ""
+    more = f" ({len(faults) - 1} more fault(s) beside this one.)" if len(faults) > 1 else ""
     if first["type"] == "extra_forbidden":
         known = _known_keys(model, location[:-1])
         near = get_close_matches(location[-1], known, 1)
-        remedy = f"Did you mean {near[0]!r}?" if near else f"Known keys: {', '.join(sorted(known))}."
+        remedy = f"Did you mean {near[0]!r}?" if near else f"Known keys: {', '.join(known)}."
         return f"unknown key {key!r} (value {value!r}). {remedy}{more}"
     if first["type"] == "missing":
         return f"key {key!r} is missing. Add it.{more}"
     return f"key {key!r} has value {value!r}: {first['msg']}.{more}"
 
 
-def _known_keys(model: type[BaseModel], path: list[str]) -> list[str]:
-    """Field names of the nested model at `path`; mappings and lists are stepped through by any name."""
-    current: Any = model
-    for part in path:
-        if isinstance(current, type) and issubclass(current, BaseModel):
-            field = current.model_fields.get(part)
-            current = field.annotation if field else None
-        else:
-            current = next((a for a in _models_in(current)), None)
-            continue
-        if not (isinstance(current, type) and issubclass(current, BaseModel)):
-            models = _models_in(current)
-            origin = getattr(current, "__origin__", None)
-            current = current if origin in (dict, list, tuple) else (models[0] if models else None)
-    if not (isinstance(current, type) and issubclass(current, BaseModel)):
-        models = _models_in(current)
-        current = models[0] if models else None
-    return list(current.model_fields) if current else []
-
-
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
+def _known_keys(annotation: Any, path: list[str]) -> list[str]:
+    """Sorted field names of the nested model at `path`; mappings and lists are stepped through by any name."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for argument in getattr(annotation, "__args__", ()) for model in _models_in(argument)]
+        if not path:
+            return sorted(annotation.model_fields)
+        field = annotation.model_fields.get(path[0])
+        return _known_keys(field.annotation, path[1:]) if field else []
+    if get_origin(annotation) in (Union, UnionType):
+        # where several members could be meant, pydantic puts the member's name into the path
+        steps = [(member, path[1:] if path[:1] == [getattr(member, "__name__", None)] else path) for member in get_args(annotation)]
+    else:
+        steps = [(member, path[1:]) for member in get_args(annotation) if path]
+    return sorted({key for member, rest in steps for key in _known_keys(member, rest)})
 
 
 def expand_path(path: str, base: str, where: str) -> str:
-    """A path of a recipe made absolute: `${VARIABLE}` replaced, relative paths taken from the recipe's folder."""
+    """A path of a recipe made absolute: `${VARIABLE}` replaced, relative paths taken from `base`, the recipe's folder."""
 
     def replace(match: re.Match[str]) -> str:
         value = os.environ.get(match[1])
@@ -123,4 +140,4 @@ def expand_path(path: str, base: str, where: str) -> str:
     expanded = os.path.expanduser(_VARIABLE.sub(replace, path))
     if "://" in expanded or os.path.isabs(expanded):
         return expanded
-    return str(Path(base) / expanded)
+    return f"{base}/{expanded}" if "://" in base else str(Path(base) / expanded)

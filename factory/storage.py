@@ -7,10 +7,12 @@ import io
 import lzma
 import os
 import secrets
+import shutil
+import tempfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import IO, cast
+from typing import IO, Any, cast
 
 import fsspec
 import zstandard
@@ -19,6 +21,7 @@ from fsspec.core import url_to_fs
 from factory.errors import UserError
 
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd", ".xz": "xz"}
+PIECE = 1 << 14  # stored bytes at a time; zstd expands them at most 32,768 times, so that a bomb holds 512 MB of memory
 READ_ERRORS = (EOFError, OSError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
 
 
@@ -61,7 +64,7 @@ class _ZstdFrames(io.RawIOBase):
         self._raw = raw
         self._frame: zstandard.ZstdDecompressionObj | None = None
         self._compressed = b""
-        self._plain = b""
+        self._plain = memoryview(b"")
 
     def readable(self) -> bool:
         return True
@@ -75,7 +78,7 @@ class _ZstdFrames(io.RawIOBase):
                 return 0
             if self._frame is None:
                 self._frame = zstandard.ZstdDecompressor().decompressobj()
-            self._plain = self._frame.decompress(self._compressed)
+            self._plain = memoryview(self._frame.decompress(self._compressed))
             self._compressed = b""
             if self._frame.eof:
                 self._compressed = self._frame.unused_data
@@ -87,31 +90,45 @@ class _ZstdFrames(io.RawIOBase):
 
 
 def expansion(path: str, head: bytes) -> float:
-    """Decompressed bytes a stored byte, measured on the first stored bytes of a `.gz`, `.zst` or `.xz` file."""
+    """Decompressed bytes a stored byte, measured on the first frame in the first stored bytes of a `.gz`, `.zst` or `.xz` file."""
     suffix = os.path.splitext(path.lower())[1]
+    frame: Any
     try:
         if suffix == ".zst":
-            plain = len(zstandard.ZstdDecompressor().decompressobj().decompress(head))
+            frame = zstandard.ZstdDecompressor().decompressobj()
         elif suffix == ".gz":
-            plain = len(zlib.decompressobj(wbits=31).decompress(head))
+            frame = zlib.decompressobj(wbits=31)
         else:
-            plain = len(lzma.LZMADecompressor().decompress(head))
+            frame = lzma.LZMADecompressor()
+        plain = len(frame.decompress(head))
     except READ_ERRORS:
         return 1.0  # damaged: the build will say so
-    return max(1.0, plain / max(1, len(head)))
+    return max(1.0, plain / max(1, len(head) - len(frame.unused_data)))
 
 
 def list_files(pattern: str) -> list[str]:
     """Files that a path, folder or glob names, sorted; remote ones keep their protocol. Empty where nothing matches."""
-    fs, path = url_to_fs(pattern)
-    if any(character in path for character in "*?["):
-        found = fs.glob(path)
-    elif fs.isdir(path):
+    fs, path = _filesystem(pattern)
+    if fs.isdir(path):
         found = fs.find(path)
+    elif fs.exists(path):  # before globbing: a file's own name may hold brackets
+        found = [path]
     else:
-        found = [path] if fs.exists(path) else []
-    local = "file" in (fs.protocol if isinstance(fs.protocol, tuple) else (fs.protocol,))
-    return sorted(str(name) if local else fs.unstrip_protocol(name) for name in found if not fs.isdir(name))
+        found = fs.glob(path)
+    return sorted(str(name) if _is_local(fs) else fs.unstrip_protocol(name) for name in found if not fs.isdir(name))
+
+
+def _filesystem(path: str) -> tuple[Any, str]:
+    """fsspec's file system of a path, and the path on it. Raises UserError where the protocol is unknown or not installed."""
+    try:
+        fs, inner = url_to_fs(path)
+    except (ValueError, ImportError) as error:
+        raise UserError(f"{path}: cannot be reached: {error}. Correct what stands before '://', or install that package.") from error
+    return fs, str(inner)
+
+
+def _is_local(fs: Any) -> bool:
+    return "file" in (fs.protocol if isinstance(fs.protocol, tuple) else (fs.protocol,))
 
 
 def sha256_file(path: str) -> str:
@@ -124,13 +141,16 @@ def atomic_write(path: str, write: Callable[[IO[bytes]], object]) -> None:
     """Calls `write` with a stream and gives the file its name only when all of it is stored.
 
     Locally: a temporary file beside the target, fsync, rename; a crash leaves no file of that name. On an object store
-    the upload itself is atomic. Raises UserError where the place cannot be written or is full.
+    the upload itself is atomic, and begins once `write` is done: fsspec would store what a failing `write` had given it.
+    Raises UserError where the place cannot be written or is full.
     """
-    fs, target = url_to_fs(path)
-    local = "file" in (fs.protocol if isinstance(fs.protocol, tuple) else (fs.protocol,))
-    if not local:
-        with fs.open(target, "wb") as stream:
-            write(stream)
+    fs, target = _filesystem(path)
+    if not _is_local(fs):
+        with tempfile.TemporaryFile() as whole:
+            write(whole)
+            whole.seek(0)
+            with fs.open(target, "wb") as stream:
+                shutil.copyfileobj(whole, stream)
         return
     temporary = f"{target}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
     try:
@@ -154,5 +174,5 @@ def atomic_write_text(path: str, text: str) -> None:
 
 def file_size(path: str) -> int | None:
     """Size in bytes, None where the file does not exist."""
-    fs, target = url_to_fs(path)
+    fs, target = _filesystem(path)
     return int(fs.size(target)) if fs.isfile(target) else None

@@ -10,7 +10,6 @@ word counts, which rank) and what is committed (the exclusion lists, `interchang
 from __future__ import annotations
 
 import argparse
-import io
 import itertools
 import os
 import subprocess
@@ -18,6 +17,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 
@@ -25,8 +25,8 @@ from factory.errors import UserError
 from factory.storage import atomic_write_text, open_binary
 
 DATA = Path(__file__).parent / "data"
-MADE_BY = "Made by `python -m factory.zh.build_data` from the dictionaries of OpenCC 1.4.2 (Apache-2.0), 2026-11-23. Licence: Apache-2.0."
-MEASURED_BY = "Made by `python -m factory.zh.build_data --measure` from counts over real text, 2026-11-23. Licence: Apache-2.0."
+DATE = "2026-11-23"
+MEASURED_BY = f"Made by `python -m factory.zh.build_data --measure` from counts over real text, {DATE}. Licence: Apache-2.0."
 
 TAIWAN = ("law_moj", "ly_gazette_sample", "news_tw", "social_ptt", "law_constitutional_court", "transcript_audreyt")
 MAINLAND = ("zhcn_cnews", "zhcn_thucnews_titles", "zhcn_hotel_waimai_reviews", "docs_libreoffice_help_zhcn", "tox_cold_zhcn")
@@ -69,6 +69,12 @@ class ConversionError:
     right: str
     origin: str
     rank: int
+
+
+def made_by() -> str:
+    """Provenance and licence of a derived list."""
+    opencc = f"the dictionaries of OpenCC {version('opencc')} (Apache-2.0)"
+    return f"Made by `python -m factory.zh.build_data` from {opencc}, {DATE}. Licence: Apache-2.0."
 
 
 def dictionaries() -> Dictionaries:
@@ -181,19 +187,21 @@ def _differs(wrong: str, right: str, groups: list[set[str]]) -> bool:
     return any(a != b and not any(a in group and b in group for group in groups) for a, b in zip(wrong, right, strict=True))
 
 
-def choose_errors(ranked: list[ConversionError], excluded: set[str], simplified_only: set[str]) -> list[ConversionError]:
-    """The best MAX_ERRORS: none excluded, none that contains a chosen one (the shorter one already matches there)."""
+def choose_errors(ranked: list[ConversionError], excluded: set[str], guarded: set[str], simplified_only: set[str]) -> list[ConversionError]:
+    """The best ones, MAX_ERRORS with the guarded: none excluded, none that contains another (the shorter one already matches there)."""
     chosen: dict[str, ConversionError] = {}
+    taken = set(guarded)
     mixed = 0
     for error in ranked:
         is_mixed = not simplified_only.isdisjoint(error.wrong)
         if error.rank == 0 or error.wrong in excluded or (is_mixed and (mixed == MAX_MIXED or len(error.wrong) > 2)):
             continue
-        if any(error.wrong[start:end] in chosen for start, end in itertools.combinations(range(len(error.wrong) + 1), 2)):
+        if any(error.wrong[start:end] in taken for start, end in itertools.combinations(range(len(error.wrong) + 1), 2)):
             continue
         chosen[error.wrong] = error
+        taken.add(error.wrong)
         mixed += is_mixed
-        if len(chosen) == MAX_ERRORS:
+        if len(taken) == MAX_ERRORS:
             break
     return list(chosen.values())
 
@@ -212,7 +220,7 @@ def texts(folder: Path, names: Iterable[str]) -> Iterator[str]:
 
     for name in names:
         with open_binary(str(folder / "corpus" / f"{name}.jsonl.zst")) as stream:
-            for line in io.BufferedReader(stream):  # type: ignore[arg-type]
+            for line in stream:
                 yield orjson.loads(line)["text"]
 
 
@@ -254,25 +262,26 @@ def build() -> None:
     simplified, traditional = script_lists(opencc)
     write_list(
         "simplified_only.txt",
-        ["Characters written so only in Simplified Chinese, without those of simplified_only_exclude.txt.", MADE_BY],
+        ["Characters written so only in Simplified Chinese, without those of simplified_only_exclude.txt.", made_by()],
         simplified - {row[0] for row in read_list("simplified_only_exclude.txt")},
     )
     write_list(
         "traditional_only.txt",
-        ["Characters written so only in Traditional Chinese.", MADE_BY],
+        ["Characters written so only in Traditional Chinese.", made_by()],
         traditional,
     )
     ranked = conversion_errors(opencc, [row[0] for row in read_list("interchangeable.txt")], word_counts())
     guarded = {row[0]: row for row in read_list("conversion_errors_guarded.tsv")}
-    chosen = choose_errors([error for error in ranked if error.wrong not in guarded], {row[0] for row in read_list("conversion_errors_exclude.txt")}, simplified)
+    excluded = {row[0] for row in read_list("conversion_errors_exclude.txt")}
+    chosen = choose_errors(ranked, excluded, set(guarded), simplified)
     write_list(
         "conversion_errors.tsv",
         [
             "Forms that a careless conversion from Simplified produces, and what Taiwan writes.",
-            "Columns: wrong, right, weight, origin, note. Tab-separated. Weight: 2 clear (people leave it too), 3 only converters write so.",
-            "Origin: first (each character to its first candidate), other (to another candidate), leftover (not converted), guarded (by hand).",
-            "Note: \"not:A|B\" no match inside one of these longer strings.",
-            MADE_BY + " Ranked with the word counts of jieba 0.42.1's dictionary (MIT).",
+            "Columns: wrong, right, weight, origin, note. Tab-separated. Weight: 2 clear (people slip so too), 3 only converters write so.",
+            "Origin: first (each character to its first candidate), other (another one), leftover (not converted), guarded (by hand).",
+            'Note: "not:A|B" no match inside one of these longer strings.',
+            made_by() + f" Ranked with the word counts of jieba {version('jieba')}'s dictionary (MIT).",
             "Without the forms of conversion_errors_exclude.txt and those that differ only by interchangeable.txt.",
         ],
         itertools.chain(

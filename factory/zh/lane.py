@@ -16,14 +16,17 @@ LANES = ("zh-Hant", "zh-Hans", "zh-mixed", "yue", "nan", "hak", "ja", "ko", "oth
 LATIN_LETTERS_A_HAN = 4  # a Han character carries about what four Latin letters do
 MIN_HAN_SHARE = 0.3
 MIN_KANA_SHARE = 0.12  # of Han and kana
+ASKED_KANA_SHARE = 0.05  # of Han and kana: headlines and tables in Japanese, or Chinese that quotes some; fastText tells them apart
 MIN_HANGUL_SHARE = 0.2
 SIMPLIFIED_SHARE = 0.75  # of characters that exist in one script only
 MIXED_SHARE = 0.1
 # weighted markers per 100 Han characters, and different markers, that make a text Cantonese, Taigi or Hakka
 MIN_DENSITY = {"yue": 4.0, "nan": 5.0, "hak": 5.0}
 MIN_DISTINCT = 3
+SHORT_TEXT_FACTOR = 4  # that dense, one marker fewer is enough: a post of one line
 MIN_ROMANIZED_TOKENS = 0.25
 FASTTEXT_MIN_CHARS = 20
+MIN_JAPANESE_SCORE = 0.8
 
 _SYLLABLE = re.compile(
     r"(?:ph|p|m|b|th|t|n|l|kh|k|ng|g|h|tsh|ts|chh|ch|s|j)?"
@@ -62,9 +65,10 @@ def lane_of(text: str, counts: ScriptCounts, hits: Iterable[Hit]) -> Lane:
     one_script = counts.simplified + counts.traditional
     simplified_share = counts.simplified / one_script if one_script else float("nan")
     density, distinct = _marker_density(counts.han, hits)
+    asked: tuple[str | None, float] = (None, float("nan"))
 
-    def found(lane: str, label: str | None = None, score: float = float("nan")) -> Lane:
-        return Lane(lane, density, simplified_share, label, score)
+    def found(lane: str) -> Lane:
+        return Lane(lane, density, simplified_share, *asked)
 
     han_and_kana = counts.han + counts.kana
     letters = han_and_kana + counts.hangul + counts.other_letter + counts.latin / LATIN_LETTERS_A_HAN
@@ -77,20 +81,29 @@ def lane_of(text: str, counts: ScriptCounts, hits: Iterable[Hit]) -> Lane:
     if counts.romanized and _is_romanized_taigi(text):
         return found("nan")
     if counts.han / letters < MIN_HAN_SHARE:
-        label, score = detect(text)
-        return found("ja" if label == "ja" and counts.kana else "other", label, score)
-    if one_script:
-        if simplified_share >= SIMPLIFIED_SHARE:
-            return found("zh-Hans")
-        if simplified_share >= MIXED_SHARE:
-            return found("zh-mixed")
+        asked = detect(text)
+        return found("ja" if asked[0] == "ja" and counts.kana else "other")
+    if counts.kana >= ASKED_KANA_SHARE * han_and_kana and han_and_kana >= FASTTEXT_MIN_CHARS:
+        asked = detect(text)
+        if _is_japanese(*asked):
+            return found("ja")
+    if simplified_share >= SIMPLIFIED_SHARE:
+        return found("zh-Hans")
+    # before zh-mixed, because Hakka and Taigi write some characters that Mandarin has in Simplified only
     ranked = max(LANGUAGES, key=lambda language: density[language] / MIN_DENSITY[language])
-    if density[ranked] >= MIN_DENSITY[ranked] and distinct[ranked] >= MIN_DISTINCT:
+    dense = density[ranked] / MIN_DENSITY[ranked]
+    if (dense >= 1 and distinct[ranked] >= MIN_DISTINCT) or (dense >= SHORT_TEXT_FACTOR and distinct[ranked] >= MIN_DISTINCT - 1):
         return found(ranked)
+    if simplified_share >= MIXED_SHARE:
+        return found("zh-mixed")
     if one_script == 0 and counts.han >= FASTTEXT_MIN_CHARS:
-        label, score = detect(text)
-        return found("ja" if label == "ja" and score >= 0.8 else "zh-Hant", label, score)
+        asked = detect(text)
+        return found("ja" if _is_japanese(*asked) else "zh-Hant")
     return found("zh-Hant")
+
+
+def _is_japanese(label: str | None, score: float) -> bool:
+    return label == "ja" and score >= MIN_JAPANESE_SCORE
 
 
 def _marker_density(han: int, hits: Iterable[Hit]) -> tuple[dict[str, float], dict[str, int]]:

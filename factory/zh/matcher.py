@@ -70,28 +70,29 @@ def _exceptions(note: str) -> tuple[str, ...]:
     return tuple(word for word in listed.split(" ")[0].split("|") if word) if marker else ()
 
 
+Placed = tuple[tuple[str, int], ...]  # exceptions with the place of the entry inside each
+
+
 @cache
-def _automaton() -> tuple[AhoCorasick, list[list[Entry]]]:
-    by_text: dict[str, list[Entry]] = {}
+def _automaton() -> tuple[AhoCorasick, list[list[tuple[Entry, Placed]]]]:
+    by_text: dict[str, list[tuple[Entry, Placed]]] = {}
     for entry in entries():
-        by_text.setdefault(entry.text, []).append(entry)
+        by_text.setdefault(entry.text, []).append((entry, tuple(_places(entry))))
     return AhoCorasick(list(by_text), matchkind=MatchKind.Standard), list(by_text.values())
+
+
+def _places(entry: Entry) -> Iterator[tuple[str, int]]:
+    for longer in entry.exceptions:
+        offset = longer.find(entry.text)
+        while offset >= 0:
+            yield longer, offset
+            offset = longer.find(entry.text, offset + 1)
 
 
 def hits(text: str) -> Iterator[Hit]:
     """Matches of all lists in order of their ends, overlapping ones included; those inside an exception left out."""
     automaton, patterns = _automaton()
     for index, start, end in automaton.find_matches_as_indexes(text, overlapping=True):
-        for entry in patterns[index]:
-            if not (entry.exceptions and _inside_exception(text, entry, start, end)):
+        for entry, places in patterns[index]:
+            if not any(start >= offset and text.startswith(longer, start - offset) for longer, offset in places):
                 yield Hit(entry, start, end)
-
-
-def _inside_exception(text: str, entry: Entry, start: int, end: int) -> bool:
-    for longer in entry.exceptions:
-        offset = longer.find(entry.text)
-        while offset >= 0:
-            if text.startswith(longer, start - offset) and start >= offset:
-                return True
-            offset = longer.find(entry.text, offset + 1)
-    return False

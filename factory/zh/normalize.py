@@ -31,7 +31,7 @@ _HAN = re.compile("[\u3400-\u9fff]")
 
 
 class Normalized(NamedTuple):
-    """The text, and what was done: characters removed, private-use characters mapped and left, mojibake repaired."""
+    """The text, and what was done: characters removed, private-use characters mapped, mojibake repaired or not."""
 
     text: str
     removed_chars: int
@@ -41,6 +41,20 @@ class Normalized(NamedTuple):
 
 def normalize(text: str) -> Normalized:
     """Idempotent: normalising a result changes nothing."""
+    result = _normalize_once(text)
+    while result.text != text and _is_flagged(result.text):  # what was taken out may have stood inside mojibake
+        text = result.text
+        again = _normalize_once(text)
+        result = Normalized(
+            again.text,
+            result.removed_chars + again.removed_chars,
+            result.private_mapped + again.private_mapped,
+            result.mojibake_repaired or again.mojibake_repaired,
+        )
+    return result
+
+
+def _normalize_once(text: str) -> Normalized:
     if _SURROGATE.search(text):
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     text, repaired = _repair_mojibake(text)
@@ -57,9 +71,13 @@ def normalize(text: str) -> Normalized:
     return Normalized(_BLANK_LINES.sub("\n\n", text).strip("\n"), removed, mapped, repaired)
 
 
+def _is_flagged(text: str) -> bool:
+    return sum(1 for _ in zip(_MOJIBAKE.finditer(text), range(_MOJIBAKE_MINIMUM), strict=False)) == _MOJIBAKE_MINIMUM
+
+
 def _repair_mojibake(text: str) -> tuple[str, bool]:
     """ftfy (2.4 MB/s) runs only on what the screen flags, and its result counts only if it brings back Han characters."""
-    if sum(1 for _ in zip(_MOJIBAKE.finditer(text), range(_MOJIBAKE_MINIMUM), strict=False)) < _MOJIBAKE_MINIMUM:
+    if not _is_flagged(text):
         return text, False
     import ftfy
 

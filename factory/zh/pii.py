@@ -22,12 +22,12 @@ class PersonalData(NamedTuple):
 
 
 def count_personal_data(text: str) -> PersonalData:
-    """Numbers are counted once however often they are repeated; separators are ignored."""
+    """Numbers are counted once however often they are repeated; separators, and the case of addresses, are ignored."""
     has_numbers = _TEN_DIGITS.search(text) is not None
     return PersonalData(
         len({match for match in _NATIONAL_ID.findall(text) if is_national_id(match)}) if has_numbers else 0,
         len({re.sub(r"\D", "", match) for match in _MOBILE.findall(text)}) if has_numbers else 0,
-        len(set(_EMAIL.findall(text))) if "@" in text else 0,
+        len({match.lower() for match in _EMAIL.findall(text)}) if "@" in text else 0,
     )
 
 

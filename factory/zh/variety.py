@@ -20,8 +20,7 @@ from factory.zh.matcher import CONVERSION, REGIONS, Entry, Hit
 GROUPS = (*REGIONS, CONVERSION)
 MAX_COUNT = 3  # of one entry: a topic word repeated does not outweigh many different words
 MAX_WORDS = 12  # listed per document
-ROUNDTRIP_CHARS = 600  # of the head; enough for a rate, cheap for a book
-_ROUNDTRIP_BACK = ("s2t", "s2tw")
+ROUNDTRIP_CHARS = 400  # of the head; enough for a rate, cheap for a book
 
 
 class Variety(NamedTuple):
@@ -73,14 +72,16 @@ def _paragraphs(text: str, found: list[Hit]) -> list[dict[str, int]]:
 def roundtrip_changes(text: str) -> float:
     """Characters that differ after Traditional -> Simplified -> Traditional, per 1,000 characters of the text's head.
 
-    The smaller of OpenCC's `s2t` and `s2tw` ways back; nan for a text without characters.
+    The smaller of OpenCC's ways back to its standard and to Taiwan's characters; nan for a text without characters.
     """
     head = text[:ROUNDTRIP_CHARS]
     if not head:
         return float("nan")
-    simplified = _converter("t2s").convert(head)
-    ways = [_converter(name).convert(simplified) for name in _ROUNDTRIP_BACK]
-    return 1_000 * min(_differing(head, way) for way in ways) / len(head)
+    back = _converter("s2t").convert(_converter("t2s").convert(head))
+    changes = _differing(head, back)
+    if changes:
+        changes = min(changes, _differing(head, _converter("t2tw").convert(back)))
+    return 1_000 * changes / len(head)
 
 
 def _differing(text: str, other: str) -> int:

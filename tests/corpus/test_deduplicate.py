@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from corpus import decisions
 from corpus.annotate import Part
 from corpus.decisions import Decisions
-from corpus.deduplicate import bands_and_rows, candidate_pairs, deduplicate, near_clusters, similarity
+from corpus.deduplicate import bands_and_rows, bands_for, candidate_pairs, deduplicate, near_clusters, similarity
 from corpus.recipe import CorpusRecipe, InputFile, NearDuplicates
 from factory.records import Status
 from factory.zh.charclass import table
@@ -126,12 +126,13 @@ def test_candidates_pair_each_document_with_the_first_and_the_previous_of_its_bu
     bucket, other = random_signatures(2)
     signatures = np.stack([bucket, other, bucket, bucket, other, bucket])
     (pairs,) = candidate_pairs(signatures, 1, 4)
-    assert {tuple(pair) for pair in pairs.tolist()} == {(0, 2), (0, 3), (0, 5), (2, 3), (3, 5), (1, 4)}
+    found = {tuple(pair) for pair in pairs.tolist()}
+    assert {(0, 2), (0, 3), (0, 5), (2, 3), (3, 5), (1, 4)} <= found <= {(0, 2), (0, 3), (0, 5), (2, 3), (2, 5), (3, 5), (1, 4)}
 
 
 def test_candidates_of_a_huge_bucket_grow_linearly() -> None:
     signatures = np.tile(random_signatures(1), (5_000, 1))
-    assert all(len(pairs) < 10_000 for pairs in candidate_pairs(signatures, 16, 8))
+    assert all(len(pairs) < 100 * 5_000 for pairs in candidate_pairs(signatures, 4, 8))
 
 
 # --- similarity
@@ -211,7 +212,7 @@ def test_a_copy_is_found_behind_strangers_in_its_buckets() -> None:
     """Four documents share every band that the copy shares with its original, as boilerplate does; the strangers stand
     before the original and between the two."""
     threshold = 0.7
-    bands, rows = bands_and_rows(threshold)
+    bands, rows = bands_for(threshold)
     original = random_signatures(1, seed=1)[0]
     shared = 2 * rows  # positions: the boilerplate's part of the signature
     strangers = random_signatures(2, seed=2)
@@ -228,7 +229,7 @@ def test_a_copy_is_found_behind_strangers_in_its_buckets() -> None:
 def test_clusters_are_those_of_all_pairs(seed: int, count: int) -> None:
     """The groups are the connected components of "shares a band, and is similar enough"."""
     threshold = 0.7
-    bands, rows = bands_and_rows(threshold)
+    bands, rows = bands_for(threshold)
     rng = np.random.default_rng(seed)
     base = random_signatures(1, seed)[0]
     signatures = np.stack([changed(base, rng.choice(NUM_PERM, rng.integers(0, 60), replace=False)) for _ in range(count)])

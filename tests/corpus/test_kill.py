@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import select
 import signal
 import subprocess
 import sys
@@ -49,7 +50,8 @@ def one_worker_recipe(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def _run_killed_at_rename(recipe: str, run: Path, log: Path, number: int, after: bool) -> int:
     code = KILLED_AT_RENAME.format(recipe=recipe, run=str(run), log=str(log), number=number, after=after)
-    return subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, check=False).returncode
+    child = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+    return child.returncode
 
 
 def _stage_of(target: str) -> str:
@@ -97,3 +99,18 @@ def test_killed_on_the_clock(sample_run: Path, tmp_path: Path, fraction: float) 
     done = twllm("corpus", "build", str(RECIPE), "--output", str(run))
     assert done.returncode == 0, done.stderr
     assert tree_bytes(run) == tree_bytes(sample_run)
+
+
+def test_a_killed_build_leaves_no_process(tmp_path: Path) -> None:
+    """kill -9 of the command alone, in the middle of annotate: its helpers end with it."""
+    run = tmp_path / "run"
+    command = [sys.executable, "-c", "from factory.cli import main; main()", "corpus", "build", str(RECIPE), "--output", str(run)]
+    read_end, write_end = os.pipe()  # every process of the build holds the write end; end of file says that all are gone
+    child = subprocess.Popen(command, cwd=REPOSITORY, stdout=write_end, stderr=subprocess.DEVNULL)
+    os.close(write_end)
+    while not list(run.glob("logs/annotate-*/progress-*")):
+        assert child.poll() is None, "the build ended before it could be killed"
+    child.kill()
+    child.wait()
+    with open(read_end, "rb") as pipe:
+        assert select.select([pipe], [], [], 60)[0] and not pipe.read()
