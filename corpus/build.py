@@ -153,7 +153,7 @@ def _assemble(
             quotas={source: quota._asdict() for source, quota in quotas.items()},
         )
         return decided, quotas
-    return decisions.read(f"{plan.output}/decisions.parquet"), {s: Quota(**q) for s, q in record["quotas"].items()}
+    return decisions.read(f"{plan.output}/decisions.parquet"), {source: Quota(**record["quotas"][source]) for source in plan.recipe.sources}
 
 
 def _write_quarantine(parts: list[Part], path: str) -> None:

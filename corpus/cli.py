@@ -18,17 +18,18 @@ app = typer.Typer(
 Recipe = Annotated[str, typer.Argument(help="Recipe: a YAML file.", metavar="RECIPE")]
 Run = Annotated[str, typer.Option("--run", help="Folder of a finished run.", metavar="FOLDER")]
 Output = Annotated[str | None, typer.Option("--output", help="Folder of the run; overrides the recipe's 'output'.", metavar="FOLDER")]
+Workers = Annotated[int | None, typer.Option("--workers", help="Processes for annotate; never changes the result.", min=1)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 
 
 @app.command()
-def build(recipe: Recipe, output: Output = None, as_json: AsJson = False) -> None:
+def build(recipe: Recipe, output: Output = None, workers: Workers = None, as_json: AsJson = False) -> None:
     """Build the corpus, or finish a build that was interrupted."""
     from corpus.build import build as run
     from corpus.recipe import load_plan
     from corpus.show import show_result
 
-    plan = load_plan(recipe, output)
+    plan = load_plan(recipe, output, workers)
     with _progress(quiet=as_json) as report:
         result = run(plan, report)
     show_result(result, as_json)

@@ -20,7 +20,8 @@ from factory.records import Document, Rejected
 
 ANNOTATE_BYTES_PER_TEXT_BYTE = 0.9  # documents and features beside a zstd corpus; measured on statutes and news
 SHARD_BYTES_PER_TEXT_BYTE = 0.35
-ROW_OVERHEAD_BYTES = 300  # of a JSON row beside its text: ids, URLs, keys
+SAMPLED_FILES = 5
+ROW_OVERHEAD_BYTES = 300  # of a row beside its text where rows are no lines that can be measured: ids, URLs, keys
 PACKED_EXPANSION = 3.2  # Chinese JSON in a ZIP, text in Parquet
 
 
@@ -63,21 +64,26 @@ def _source(plan: Plan, name: str, files: list[InputFile], sample_bytes: float, 
     spec = plan.recipe.sources[name]
     rules = plan.policy.rules_for(name, spec.type)
     reader = open_source(name, spec)
-    chosen = files[:: max(1, len(files) // 5)][:5]
+    count = min(SAMPLED_FILES, len(files))
+    chosen = [files[number * len(files) // count] for number in range(count)]
     documents: list[Document] = []
-    unreadable, read_bytes, complete = 0, 0, True
+    unreadable, read_bytes, stored_bytes, complete = 0, 0, 0, True
     start = time.process_time()
     for file in chosen:
-        budget = read_bytes + sample_bytes / len(chosen)
+        seen: set[str] = set()
+        before = read_bytes
         for item in reader.read(file.path):
             if isinstance(item, Rejected):
                 unreadable += 1
+                seen.add(item.locator)
                 continue
             documents.append(item)
-            read_bytes += 3 * len(item.text)
-            if read_bytes >= budget:
+            seen.add(item.parent_id or item.id)
+            read_bytes += len(item.text.encode("utf-8", "replace"))
+            if read_bytes - before >= sample_bytes / count:
                 complete = False
                 break
+        stored_bytes += _head_bytes(file.path, len(seen), read_bytes - before)
     kept, tokens, text_bytes = 0, 0, 0
     for first in range(0, len(documents), BATCH_DOCUMENTS):
         batch = documents[first : first + BATCH_DOCUMENTS]
@@ -88,16 +94,27 @@ def _source(plan: Plan, name: str, files: list[InputFile], sample_bytes: float, 
         tokens += sum(count for count, fired in zip(counts, verdicts.fired, strict=True) if fired < 0)
         text_bytes += sum(rows.column("bytes").to_pylist())
     seconds = time.process_time() - start
-    factor = 1.0 if complete and len(chosen) == len(files) else max(1.0, _stored_text(files) / max(1, _row_bytes(read_bytes, len(documents))))
+    everything = complete and count == len(files)
+    factor = 1.0 if everything else max(1.0, _stored_text(files) / max(1, stored_bytes))
     return SourceEstimate(
         round(len(documents) * factor), round(kept * factor), round(tokens * factor), round(text_bytes * factor),
         round(seconds * factor, 1), len(documents), unreadable,
     )  # fmt: skip
 
 
-def _row_bytes(text_bytes: int, documents: int) -> int:
-    """Bytes that sampled documents take in an uncompressed file, their other fields included."""
-    return text_bytes + ROW_OVERHEAD_BYTES * documents
+def _head_bytes(path: str, rows: int, text_bytes: int) -> int:
+    """Bytes that the first rows of a file take in it uncompressed, fields that are not read included."""
+    if storage.bare_suffix(path) not in (".jsonl", ".ndjson"):
+        return text_bytes + ROW_OVERHEAD_BYTES * rows
+    size = 0
+    try:
+        with storage.open_binary(path) as stream:
+            while rows and (piece := stream.readline(1 << 20)):
+                size += len(piece)
+                rows -= piece.endswith(b"\n")
+    except storage.READ_ERRORS:
+        pass  # damaged after these rows: the build will say so
+    return size
 
 
 def _stored_text(files: list[InputFile]) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -94,7 +95,7 @@ class Plan(NamedTuple):
     output: str
 
 
-def load_plan(recipe_path: str, output: str | None = None) -> Plan:
+def load_plan(recipe_path: str, output: str | None = None, workers: int | None = None) -> Plan:
     """Reads a recipe (a path, or the name of a bundled one) and finds its files.
 
     Paths of the recipe are relative to its folder, the output to where the command is started. Raises UserError before
@@ -117,9 +118,9 @@ def load_plan(recipe_path: str, output: str | None = None) -> Plan:
         located = spec.model_copy(update={"paths": [expand_path(path, base, where) for path in spec.paths]})
         open_source(name, located)  # refuses fields, options and missing keys now
         files += [InputFile(name, path, storage.file_size(path) or 0) for path in input_files(name, located)]
-    duplicates = {path for _, path, _ in files if sum(file.path == path for file in files) > 1}
-    if duplicates:
-        raise UserError(f"{recipe_path}: {min(duplicates)} is named twice. Let each file belong to one source, once.")
+    path, times = max(Counter(file.path for file in files).items(), key=lambda item: item[1])
+    if times > 1:
+        raise UserError(f"{recipe_path}: {path} is named {times} times. Let each file belong to one source, once.")
     target = output or expand_path(recipe.output, os.getcwd(), f"{recipe_path}: output")
     if "://" in target:
         raise UserError(f"{recipe_path}: output {target!r}: a run folder is local for now. Name a local folder and upload it.")
@@ -127,4 +128,6 @@ def load_plan(recipe_path: str, output: str | None = None) -> Plan:
         expand_path(path, base, f"{recipe_path}: {key}") if path else None
         for key, path in (("mixture.tokenizer", recipe.mixture.tokenizer), ("labels", recipe.labels))
     )
+    if workers is not None:
+        recipe = recipe.model_copy(update={"workers": workers})
     return Plan(recipe, recipe_path, policy, tuple(files), tokenizer, labels, os.path.abspath(target))

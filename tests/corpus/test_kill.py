@@ -35,21 +35,12 @@ import multiprocessing
 from corpus.recipe import load_plan
 from corpus.build import build
 if __name__ == "__main__":
-    build(load_plan({recipe!r}, {run!r}))
+    build(load_plan({recipe!r}, {run!r}, workers=1))  # one worker: every rename happens in this process
 """
 
 
-@pytest.fixture(scope="module")
-def one_worker_recipe(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The sample with one worker, so that every rename happens in the process that is killed."""
-    text = RECIPE.read_text(encoding="utf-8").replace("../corpus", str(REPOSITORY / "corpus"))
-    path = tmp_path_factory.mktemp("recipe") / "sample.yaml"
-    path.write_text(text + "workers: 1\n", encoding="utf-8")
-    return str(path)
-
-
-def _run_killed_at_rename(recipe: str, run: Path, log: Path, number: int, after: bool) -> int:
-    code = KILLED_AT_RENAME.format(recipe=recipe, run=str(run), log=str(log), number=number, after=after)
+def _run_killed_at_rename(run: Path, log: Path, number: int, after: bool) -> int:
+    code = KILLED_AT_RENAME.format(recipe=str(RECIPE), run=str(run), log=str(log), number=number, after=after)
     child = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
     return child.returncode
 
@@ -61,10 +52,10 @@ def _stage_of(target: str) -> str:
     return "report" if target in ("manifest.json", "README.md", "report.html", "timings.json") else "assemble"
 
 
-def test_killed_around_renames_of_every_stage(sample_run: Path, one_worker_recipe: str, tmp_path: Path) -> None:
+def test_killed_around_renames_of_every_stage(sample_run: Path, tmp_path: Path) -> None:
     """Two kills in each stage: before a rename, and between a rename and the record that would have followed."""
     log = tmp_path / "renames.log"
-    assert _run_killed_at_rename(one_worker_recipe, tmp_path / "whole", log, number=10**9, after=False) == 0
+    assert _run_killed_at_rename(tmp_path / "whole", log, number=10**9, after=False) == 0
     targets = log.read_text().splitlines()
     chosen: list[tuple[int, bool]] = []
     picker = random.Random(SEED)
@@ -75,7 +66,7 @@ def test_killed_around_renames_of_every_stage(sample_run: Path, one_worker_recip
     expected = tree_bytes(sample_run)
     for number, after in chosen:
         run = tmp_path / f"killed-{number}-{after}"
-        assert _run_killed_at_rename(one_worker_recipe, run, tmp_path / "log", number, after) == -signal.SIGKILL
+        assert _run_killed_at_rename(run, tmp_path / "log", number, after) == -signal.SIGKILL
         assert not (run / "timings.json").exists(), "no work was left to do"
         done = twllm("corpus", "build", str(RECIPE), "--output", str(run))
         assert done.returncode == 0, done.stderr

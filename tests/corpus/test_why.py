@@ -33,7 +33,7 @@ def decisions_of(run: Path) -> dict[str, dict[str, Any]]:
 
 @functools.cache
 def features_of(run: Path) -> dict[str, dict[str, Any]]:
-    parts = [json.loads((run / "manifest.json").read_text(encoding="utf-8"))["parts"]][0]
+    parts = json.loads((run / "manifest.json").read_text(encoding="utf-8"))["parts"]
     tables = [pq.read_table(run / "work/annotate" / part["folder"] / "features.parquet") for part in parts]
     return {row["id"]: row for table in tables for row in table.to_pylist()}
 
@@ -172,7 +172,7 @@ def test_a_folder_without_a_finished_run_is_one_line(tmp_path: Path, function: C
         with pytest.raises(UserError, match=rf"^{run}: holds no finished run"):
             function(str(run))
     (tmp_path / "manifest.json").write_text("{", encoding="utf-8")
-    with pytest.raises(UserError, match=rf"^{tmp_path}: .*manifest\.json"):
+    with pytest.raises(UserError, match=rf"^{tmp_path}/manifest\.json: is no manifest"):
         function(str(tmp_path))
 
 
