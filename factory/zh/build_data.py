@@ -198,6 +198,9 @@ def choose_errors(ranked: list[ConversionError], excluded: set[str], guarded: se
             continue
         if any(error.wrong[start:end] in taken for start, end in itertools.combinations(range(len(error.wrong) + 1), 2)):
             continue
+        for longer in [form for form in chosen if error.wrong in form]:
+            del chosen[longer]
+            taken.remove(longer)
         chosen[error.wrong] = error
         taken.add(error.wrong)
         mixed += is_mixed

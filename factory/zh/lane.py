@@ -30,11 +30,12 @@ MIN_JAPANESE_SCORE = 0.8
 
 _SYLLABLE = re.compile(
     r"(?:ph|p|m|b|th|t|n|l|kh|k|ng|g|h|tsh|ts|chh|ch|s|j)?"
-    r"(?:[aeiou\u0358]|o͘|[āáàâǎa̍ēéèêěe̍īíìîǐi̍ōóòôǒo̍ūúùûǔu̍ḿǹńm̍]|\u030d|\u030b|\u0304)+(?:nn|ⁿ|ng|m|n|p|t|k|h)?",
+    r"(?:(?:[aeiou\u0358]|o͘|[āáàâǎa̍ēéèêěe̍īíìîǐi̍ōóòôǒo̍ūúùûǔu̍ḿǹńm̍]|\u030d|\u030b|\u0304)+(?:nn|ⁿ|ng|m|n|p|t|k|h)?"
+    r"|[nńǹ][\u0302\u0304\u030b-\u030d]?gh?)",  # syllabic ng: pn̄g, thn̂g
     re.IGNORECASE,
 )
 _TOKEN = re.compile(r"[^\W\d_]+(?:[\u0300-\u036f]+[^\W\d_]*)*(?:-[^\W\d_]+(?:[\u0300-\u036f]+[^\W\d_]*)*)+")
-_TONE_MARK = re.compile("[āáàâǎēéèêěīíìîǐōóòôǒūúùûǔḿǹńⁿ\u030d\u030b\u0358]", re.IGNORECASE)
+_TONE_MARK = re.compile("[āáàâǎēéèêěīíìîǐōóòôǒūúùûǔḿǹńⁿ\u0302\u0304\u030b-\u030d\u0358]", re.IGNORECASE)
 
 
 class Lane(NamedTuple):

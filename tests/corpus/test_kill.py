@@ -6,6 +6,7 @@ import json
 import os
 import random
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -71,6 +72,27 @@ def test_killed_around_renames_of_every_stage(sample_run: Path, tmp_path: Path) 
         done = twllm("corpus", "build", str(RECIPE), "--output", str(run))
         assert done.returncode == 0, done.stderr
         assert tree_bytes(run) == expected, f"after rename {number} ({targets[number - 1]}), after={after}"
+
+
+@pytest.mark.soak
+def test_killed_around_every_rename(sample_run: Path, tmp_path: Path) -> None:
+    """All renames of a build, before and after each; the count goes to benchmarks/results/kills.json."""
+    log = tmp_path / "renames.log"
+    assert _run_killed_at_rename(tmp_path / "whole", log, number=10**9, after=False) == 0
+    targets = log.read_text().splitlines()
+    expected = tree_bytes(sample_run)
+    kills: dict[str, int] = dict.fromkeys(STAGES, 0)
+    for number, target in enumerate(targets, 1):
+        for after in (False, True):
+            run = tmp_path / "killed"
+            assert _run_killed_at_rename(run, tmp_path / "log", number, after) == -signal.SIGKILL
+            assert twllm("corpus", "build", str(RECIPE), "--output", str(run)).returncode == 0
+            assert tree_bytes(run) == expected, f"{target}, after={after}"
+            kills[_stage_of(target)] += 1
+            shutil.rmtree(run)
+    commit = subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=REPOSITORY, text=True).strip()
+    figures = {"what": "kill -9 before and after each rename of a sample build, rerun byte-identical", "kills": kills, "commit": commit}
+    (REPOSITORY / "benchmarks" / "results" / "kills.json").write_text(json.dumps(figures, indent=1) + "\n")
 
 
 @pytest.mark.parametrize("fraction", [0.3, 0.55, 0.8])

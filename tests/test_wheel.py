@@ -1,0 +1,51 @@
+"""The wheel holds all that a build needs, and works in a folder that is not the repository."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from a copy of the sources and unpacked by pip into a folder of its own."""
+    folder = tmp_path_factory.mktemp("wheel")
+    source = folder / "source"
+    source.mkdir()
+    for line in subprocess.check_output(["git", "ls-files", "-co", "--exclude-standard"], cwd=REPOSITORY, text=True).splitlines():
+        path = REPOSITORY / line
+        if path.is_file():
+            (source / line).parent.mkdir(parents=True, exist_ok=True)
+            (source / line).write_bytes(path.read_bytes())
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, source], check=True)
+    (wheel,) = folder.glob("twllm-*.whl")
+    subprocess.run([*pip, "install", "--no-deps", "--target", folder / "site", wheel], check=True)
+    return folder
+
+
+def test_only_the_rooms_are_in_it(installed: Path) -> None:
+    (wheel,) = installed.glob("*.whl")
+    tops = {name.split("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {
+        "corpus", "curation", "evaluation", "factory", "recipes", "synth", "training",
+    }  # fmt: skip
+
+
+def test_the_sample_builds_outside_the_repository(installed: Path, tmp_path: Path) -> None:
+    script = "import corpus, sys; from factory.cli import main; print(corpus.__file__, file=sys.stderr); main()"
+    command = [sys.executable, "-c", script, "corpus", "build", "sample", "--json"]
+    environment = {**os.environ, "PYTHONPATH": str(installed / "site")}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith(str(installed / "site"))
+    assert json.loads(done.stdout)["agreement"]["labelled"] >= 250
+    assert (tmp_path / "runs" / "sample" / "report.html").is_file()
