@@ -35,15 +35,14 @@ def result(agreement: Agreement | None = None, **reused: bool) -> Result:
     return Result("runs/x", FUNNEL, {"web": Quota(5, None, 5)}, agreement, reused)
 
 
-def explanation(**changes: Any) -> Explanation:
-    fields = {name: changes.pop(name) for name in ("rule", "parts") if name in changes}
+def explanation(fired: dict[str, Any] | None = None, parts: tuple[str, ...] = (), **decision: Any) -> Explanation:
     return Explanation(
-        decision={**DECISION, **changes},
-        rule=fields.get("rule"),
+        decision={**DECISION, **decision},
+        rule=fired,
         features={"chars": 20, "lane": "zh-Hant", "flags": []},
         document={"id": "web:1", "url": "https://a.example", "title": None, "flags": [], "metadata": "{}"},
         excerpt="茶園在山坡上",
-        parts=fields.get("parts", []),
+        parts=list(parts),
     )
 
 
@@ -125,11 +124,14 @@ def test_why_a_document_is_kept(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_why_a_rule_removed_a_document(capsys: pytest.CaptureFixture[str]) -> None:
     rule = {"id": "short", "unit": "characters", "origin": "reading", "date": "2026-01-02"}
-    removed = {"status": "removed", "reason": "too_short", "rule": "short", "observed": "chars=20", "threshold": "chars < 40"}
-    show_why(explanation(**removed, **{"rule": rule, "reason": "too_short"}), as_json=False)
-    assert "unit characters; from reading (2026-01-02)" in capsys.readouterr().out
-    found = explanation(**removed)._replace(rule=rule)
-    show_why(found._replace(decision={**found.decision, "rule": "short"}), as_json=False)
+    removed: dict[str, Any] = {
+        "status": "removed",
+        "reason": "too_short",
+        "rule": "short",
+        "observed": "chars=20",
+        "threshold": "chars < 40",
+    }
+    show_why(explanation(rule, **removed), as_json=False)
     assert capsys.readouterr().out.startswith(
         "web:1: removed (too_short)\n  rule short: chars < 40; observed chars=20\n  unit characters; from reading (2026-01-02)\n"
     )
@@ -141,12 +143,12 @@ def test_why_a_copy_was_removed(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_why_a_split_document_is_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
-    show_why(explanation(id="law:1#1", parts=["law:1#1", "law:1#2"]), as_json=False)
+    show_why(explanation(id="law:1#1", parts=("law:1#1", "law:1#2")), as_json=False)
     assert capsys.readouterr().out.startswith("law:1#1: kept\n  one of 2 parts: law:1#1, law:1#2\n")
 
 
 def test_why_as_json_holds_everything(capsys: pytest.CaptureFixture[str]) -> None:
-    found = explanation(parts=["law:1#1"])
+    found = explanation(parts=("law:1#1",))
     show_why(found, as_json=True)
     assert json.loads(capsys.readouterr().out) == found._asdict()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 from collections import Counter
 from pathlib import Path
@@ -29,7 +28,6 @@ from factory.zh.build_data import (
     written_in_both,
 )
 
-DERIVED = ("simplified_only.txt", "traditional_only.txt", "conversion_errors.tsv")
 SMALL = Dictionaries(
     characters={"发": ["發", "髮"], "头": ["頭"], "里": ["裏", "里"], "面": ["面", "麪"], "湾": ["灣"], "纟": ["糹"]},
     phrases={
@@ -161,16 +159,6 @@ def test_a_list_is_written_sorted_under_its_header_and_read_back(data: Path) -> 
     assert (data / "list.tsv").read_text(encoding="utf-8") == "# What it is.\n# Licence.\n乙\t2\n甲\t1\n𠮷\t3\n"
     assert build_data.read_list("list.tsv") == [["乙", "2"], ["甲", "1"], ["𠮷", "3"]]
     assert build_data.read_list("absent.tsv") == []
-
-
-def test_the_committed_lists_are_what_the_command_makes(data: Path) -> None:
-    package = Path(build_data.__file__).parent / "data"
-    for path in package.iterdir():
-        if path.is_file() and path.name not in DERIVED:
-            shutil.copy(path, data)
-    build_data.build()
-    stale = [name for name in DERIVED if (data / name).read_bytes() != (package / name).read_bytes()]
-    assert stale == [], "run `python -m factory.zh.build_data` and commit its lists"
 
 
 def test_a_missing_opencc_tool_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
