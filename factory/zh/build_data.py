@@ -39,6 +39,7 @@ MIN_COUNT = 10  # fewer occurrences in Taiwan's text are slips
 
 MAX_ERRORS = 3_000
 MAX_MIXED = 300  # of them: words with one character left in Simplified, which counting characters finds too
+SPOKEN = ("cantonese.tsv", "taigi.tsv", "hakka.tsv")
 MAX_MEASURED = 20_000  # best-ranked candidates that are looked for in real text
 MAX_ERROR_PER_10M = 1.0
 MAX_ERROR_CHARS = 4
@@ -259,14 +260,22 @@ def measure(folder: Path) -> None:
     )
 
 
+def spoken_characters() -> set[str]:
+    """Characters of the Cantonese, Taigi and Hakka markers: written so there, whatever the script (个)."""
+    return {character for name in SPOKEN for row in read_list(name) for character in row[0]}
+
+
 def build() -> None:
     """Writes the three derived lists."""
     opencc = dictionaries()
     simplified, traditional = script_lists(opencc)
     write_list(
         "simplified_only.txt",
-        ["Characters written so only in Simplified Chinese, without those of simplified_only_exclude.txt.", made_by()],
-        simplified - {row[0] for row in read_list("simplified_only_exclude.txt")},
+        [
+            "Characters written so only in Simplified Chinese, less simplified_only_exclude.txt and the markers of spoken languages.",
+            made_by(),
+        ],
+        simplified - {row[0] for row in read_list("simplified_only_exclude.txt")} - spoken_characters(),
     )
     write_list(
         "traditional_only.txt",

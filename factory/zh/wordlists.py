@@ -6,8 +6,6 @@ from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
-from factory.errors import UserError
-
 DATA = files("factory.zh") / "data"
 
 
@@ -21,14 +19,3 @@ def read_rows(file: Traversable) -> list[list[str]]:
 def characters(name: str) -> frozenset[str]:
     """The single characters of `data/<name>`; entries of several characters are left out."""
     return frozenset(row[0] for row in read_rows(DATA / name) if len(row[0]) == 1)
-
-
-def weighted(name: str, column: int = 1) -> dict[str, int]:
-    """Entry to weight of `data/<name>`. Raises UserError where a weight is no whole number."""
-    weights: dict[str, int] = {}
-    for row in read_rows(DATA / name):
-        try:
-            weights[row[0]] = int(row[column])
-        except (IndexError, ValueError) as error:
-            raise UserError(f"{name}: entry {row[0]!r} has no whole number as weight in column {column + 1}") from error
-    return weights

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from corpus import decisions
 from corpus.build import build
 from corpus.recipe import load_plan
 from corpus.why import Difference, Move, difference, explain
@@ -195,35 +196,43 @@ def test_a_run_differs_from_itself_in_nothing(sample_run: Path) -> None:
     assert difference(str(sample_run), str(sample_run)) == Difference([], {}, len(decisions_of(sample_run)))
 
 
-def test_what_moves_between_two_runs_is_counted_each_way(built: Callable[..., Path]) -> None:
-    rows = unlike(*TOPICS)
-    lengths = [len(row["text"]) for row in rows]
-    assert lengths == [38, 38, 38, 32, 38, 50]
-    before = built("a", [*rows[:5], {"id": "e", "text": rows[0]["text"]}], limit=33)
-    after = built("b", [*rows[1:], {"id": "e", "text": rows[0]["text"]}], limit=10)
-    found = difference(str(before), str(after))
+def run_of(folder: Path, *outcomes: tuple[str, str]) -> str:
+    """What diff reads of a finished run: rows of (id, "kept" or reason)."""
+    table = decisions.empty()
+    for document, outcome in outcomes:
+        status = {"kept": "kept", "duplicate_id": "quarantined"}.get(outcome, "removed")
+        row = {"id": document, "source": "web", "part": 0, "chars": 1, "status": status, "reason": None if outcome == "kept" else outcome}
+        for name, column in table.columns.items():
+            column.append(row.get(name))
+    decisions.write(table, f"{folder}/decisions.parquet")
+    (folder / "manifest.json").write_text("{}", encoding="utf-8")
+    return str(folder)
+
+
+def test_what_moves_between_two_runs_is_counted_each_way(tmp_path: Path) -> None:
+    before = run_of(tmp_path / "a", ("1", "kept"), ("2", "kept"), ("3", "scam"), ("4", "scam"), ("5", "kept"), ("7", "kept"), ("8", "scam"))
+    after = run_of(
+        tmp_path / "b", ("1", "kept"), ("2", "scam"), ("3", "too_short"), ("4", "scam"), ("6", "kept"), ("7", "scam"), ("8", "kept")
+    )
+    found = difference(before, after)
     assert found.moves == [
-        Move("rows:d0", "kept", "absent"),
-        Move("rows:d3", "too_short", "kept"),
-        Move("rows:d5", "absent", "kept"),
-        Move("rows:e", "exact_duplicate", "kept"),
+        Move("2", "kept", "scam"),
+        Move("3", "scam", "too_short"),
+        Move("5", "kept", "absent"),
+        Move("6", "absent", "kept"),
+        Move("7", "kept", "scam"),
+        Move("8", "scam", "kept"),
     ]
-    ways = {("exact_duplicate", "kept"): 1, ("kept", "absent"): 1, ("too_short", "kept"): 1, ("absent", "kept"): 1}
-    assert found.counts == ways
-    assert found.unchanged == 3
-    back = difference(str(after), str(before))
+    ways = {("scam", "too_short"): 1, ("kept", "absent"): 1, ("absent", "kept"): 1, ("scam", "kept"): 1}
+    assert found.counts == {("kept", "scam"): 2, **ways}
+    assert next(iter(found.counts)) == ("kept", "scam")
+    assert found.unchanged == 2
+    back = difference(after, before)
     assert {(move.id, move.after, move.before) for move in back.moves} == {tuple(move) for move in found.moves}
-    assert back.unchanged == 3
+    assert back.unchanged == 2
 
 
-def test_the_most_frequent_move_comes_first(built: Callable[..., Path]) -> None:
-    rows = unlike(*TOPICS)
-    before, after = built("a", rows, limit=1), built("b", rows[:-1], limit=40)
-    assert difference(str(before), str(after)).counts == {("kept", "too_short"): 5, ("kept", "absent"): 1}
-    assert list(difference(str(before), str(after)).counts) == [("kept", "too_short"), ("kept", "absent")]
-
-
-def test_a_stolen_id_does_not_count_as_a_move(built: Callable[..., Path]) -> None:
-    rows = unlike(*TOPICS)
-    before, after = built("a", rows), built("b", [*rows, {"id": "d0", "text": "這是另外一篇文章，用了別人的編號。"}])
-    assert difference(str(before), str(after)) == Difference([], {}, 6)
+def test_a_stolen_id_does_not_count_as_a_move(tmp_path: Path) -> None:
+    before = run_of(tmp_path / "a", ("1", "kept"), ("2", "scam"))
+    after = run_of(tmp_path / "b", ("1", "kept"), ("1", "duplicate_id"), ("2", "scam"), ("2", "duplicate_id"))
+    assert difference(before, after) == Difference([], {}, 2)

@@ -93,9 +93,8 @@ def test_romanised_taigi_with_syllables_without_a_vowel(text: str) -> None:
     assert classify(text).lane == "nan"
 
 
-def test_hakka_that_writes_a_character_of_simplified_chinese_is_hakka() -> None:
+def test_hakka_that_shares_a_character_with_simplified_chinese_is_hakka() -> None:
     text = "佢講个話𠊎聽毋識，該細人仔个聲盡細，𠊎同佢講愛過大聲兜仔。"
-    assert 0.1 <= classify(text).simplified_share < 0.75
     assert classify(text).lane == "hak"
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from factory.errors import UserError
 from factory.zh import wordlists
 
 
@@ -37,17 +36,3 @@ def test_a_list_that_is_not_utf_8_is_an_error(data: Path) -> None:
 def test_characters_are_the_entries_of_one_character(data: Path) -> None:
     (data / "list.txt").write_text("# 註\n的\n一些\n𠮷\n了\tnote\n的\n", encoding="utf-8")
     assert wordlists.characters("list.txt") == frozenset("的𠮷了")
-
-
-def test_weights_are_whole_numbers_of_the_column_asked_for(data: Path) -> None:
-    (data / "list.tsv").write_text("視頻\t3\t10\n公車\t-1\t20\n", encoding="utf-8")
-    assert wordlists.weighted("list.tsv") == {"視頻": 3, "公車": -1}
-    assert wordlists.weighted("list.tsv", column=2) == {"視頻": 10, "公車": 20}
-
-
-@pytest.mark.parametrize("row", ["公車", "公車\t", "公車\t2.5", "公車\theavy"])
-def test_a_bad_weight_names_list_entry_and_column(data: Path, row: str) -> None:
-    (data / "list.tsv").write_text(f"視頻\t3\n{row}\n", encoding="utf-8")
-    with pytest.raises(UserError) as caught:
-        wordlists.weighted("list.tsv")
-    assert str(caught.value) == "list.tsv: entry '公車' has no whole number as weight in column 2"
