@@ -83,6 +83,7 @@ def build(plan: Plan, report: Report = lambda stage, done, total: None) -> Resul
 
 
 def _build(plan: Plan, report: Report) -> Result:
+    _sweep(plan.output)
     run = _Run(plan, report)
     recipe = plan.recipe
     # what cannot be read stops the run now, not at its end
@@ -199,6 +200,19 @@ def _report(
     write_card(plan.output)
     write_report(plan.output)
     return counts
+
+
+def _sweep(output: str) -> None:
+    """Removes what a killed run had not given its name yet."""
+    for folder, folders, names in os.walk(output):
+        if folder == output and "logs" in folders:
+            folders.remove("logs")
+        for name in [name for name in folders if name.endswith(".tmp")]:
+            shutil.rmtree(f"{folder}/{name}", ignore_errors=True)
+            folders.remove(name)
+        for name in names:
+            if name.endswith(".tmp"):
+                os.unlink(f"{folder}/{name}")
 
 
 def _prune(run: _Run, parts: list[Part]) -> None:

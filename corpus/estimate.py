@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import defaultdict
+from itertools import compress
 from typing import NamedTuple
 
 import fsspec
@@ -12,9 +13,9 @@ import fsspec
 from corpus import features
 from corpus.annotate import BATCH_DOCUMENTS
 from corpus.assemble import TokenCounter
-from corpus.policy import apply_rules
+from corpus.policy import Rule, apply_rules
 from corpus.recipe import InputFile, Plan
-from corpus.sources.spec import open_source
+from corpus.sources.spec import Source, open_source
 from factory import storage
 from factory.records import Document, Rejected
 
@@ -60,46 +61,68 @@ def estimate(plan: Plan, sample_megabytes: float) -> Estimate:
     return Estimate(sources, workers, wall, round(text * (ANNOTATE_BYTES_PER_TEXT_BYTE + SHARD_BYTES_PER_TEXT_BYTE)))
 
 
+class _Sample(NamedTuple):
+    """What the head of one file holds, and which share of the file's bytes that is."""
+
+    documents: int
+    kept: int
+    tokens: int
+    text_bytes: int
+    cpu_seconds: float
+    unreadable: int
+    share: float
+
+
 def _source(plan: Plan, name: str, files: list[InputFile], sample_bytes: float, counter: TokenCounter) -> SourceEstimate:
     spec = plan.recipe.sources[name]
     rules = plan.policy.rules_for(name, spec.type)
     reader = open_source(name, spec)
     count = min(SAMPLED_FILES, len(files))
     chosen = [files[number * len(files) // count] for number in range(count)]
-    documents: list[Document] = []
-    unreadable, read_bytes, stored_bytes, complete = 0, 0, 0, True
+    samples = [_sample(reader, file.path, rules, counter, sample_bytes / count) for file in chosen]
+    stored = sum(file.bytes for file in chosen)
+    others = sum(file.bytes for file in files) / stored if stored else len(files) / count
+
+    def whole(field: str) -> float:
+        return others * sum(float(getattr(sample, field)) / sample.share for sample in samples)
+
+    return SourceEstimate(
+        documents=round(whole("documents")),
+        kept=round(whole("kept")),
+        tokens=round(whole("tokens")),
+        text_bytes=round(whole("text_bytes")),
+        cpu_seconds=round(whole("cpu_seconds"), 1),
+        sampled=sum(sample.documents for sample in samples),
+        unreadable=sum(sample.unreadable for sample in samples),
+    )
+
+
+def _sample(reader: Source, path: str, rules: tuple[Rule, ...], counter: TokenCounter, sample_bytes: float) -> _Sample:
     start = time.process_time()
-    for file in chosen:
-        seen: set[str] = set()
-        before = read_bytes
-        for item in reader.read(file.path):
-            if isinstance(item, Rejected):
-                unreadable += 1
-                seen.add(item.locator)
-                continue
-            documents.append(item)
-            seen.add(item.parent_id or item.id)
-            read_bytes += len(item.text.encode("utf-8", "replace"))
-            if read_bytes - before >= sample_bytes / count:
-                complete = False
-                break
-        stored_bytes += _head_bytes(file.path, len(seen), read_bytes - before)
+    documents: list[Document] = []
+    rows: set[str] = set()
+    unreadable, read_bytes, complete = 0, 0, True
+    for item in reader.read(path):
+        if isinstance(item, Rejected):
+            unreadable += 1
+            rows.add(item.locator)
+            continue
+        documents.append(item)
+        rows.add(item.parent_id or item.id)
+        read_bytes += len(item.text.encode("utf-8", "replace"))
+        if read_bytes >= sample_bytes:
+            complete = False
+            break
     kept, tokens, text_bytes = 0, 0, 0
     for first in range(0, len(documents), BATCH_DOCUMENTS):
-        batch = documents[first : first + BATCH_DOCUMENTS]
-        texts, rows = features.annotate(batch)
-        verdicts = apply_rules(rows, rules)
-        counts = counter.count(texts)
-        kept += sum(fired < 0 for fired in verdicts.fired)
-        tokens += sum(count for count, fired in zip(counts, verdicts.fired, strict=True) if fired < 0)
-        text_bytes += sum(rows.column("bytes").to_pylist())
+        texts, table = features.annotate(documents[first : first + BATCH_DOCUMENTS])
+        passed = [fired < 0 for fired in apply_rules(table, rules).fired]
+        kept += sum(passed)
+        tokens += sum(compress(counter.count(texts), passed))
+        text_bytes += sum(table.column("bytes").to_pylist())
     seconds = time.process_time() - start
-    everything = complete and count == len(files)
-    factor = 1.0 if everything else max(1.0, _stored_text(files) / max(1, stored_bytes))
-    return SourceEstimate(
-        round(len(documents) * factor), round(kept * factor), round(tokens * factor), round(text_bytes * factor),
-        round(seconds * factor, 1), len(documents), unreadable,
-    )  # fmt: skip
+    share = 1.0 if complete else min(1.0, max(1, _head_bytes(path, len(rows), read_bytes)) / max(1.0, _plain_bytes(path)))
+    return _Sample(len(documents), kept, tokens, text_bytes, seconds, unreadable, share)
 
 
 def _head_bytes(path: str, rows: int, text_bytes: int) -> int:
@@ -117,16 +140,19 @@ def _head_bytes(path: str, rows: int, text_bytes: int) -> int:
     return size
 
 
-def _stored_text(files: list[InputFile]) -> float:
-    """Uncompressed bytes of all files, by the compression of the head of the first."""
-    head = files[0].path
-    with fsspec.open(head, "rb") as stored:
-        packed = stored.read(1 << 20)
-    match os.path.splitext(head.lower())[1]:
+def _plain_bytes(path: str) -> float:
+    """Uncompressed bytes of a file, or of the files of a data set's folder; 0 for a data set on the hub, which tells none."""
+    if path.startswith("hf://"):
+        return 0
+    return sum(_expansion(name) * (storage.file_size(name) or 0) for name in storage.list_files(path))
+
+
+def _expansion(path: str) -> float:
+    match os.path.splitext(path.lower())[1]:
         case ".zst" | ".gz" | ".xz":
-            expansion = storage.expansion(head, packed)
+            with fsspec.open(path, "rb") as stored:
+                return storage.expansion(path, stored.read(1 << 20))
         case ".zip" | ".parquet":
-            expansion = PACKED_EXPANSION
+            return PACKED_EXPANSION
         case _:
-            expansion = 1.0
-    return expansion * sum(file.bytes for file in files)
+            return 1.0

@@ -27,6 +27,7 @@ _MOJIBAKE = re.compile(
     "[\u00c2-\u00f4][\u0080-\u00bf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013-\u203a\u20ac\u2122]"
 )
 _MOJIBAKE_MINIMUM = 3
+MIN_HAN_GAINED = 2  # one may be chance: accented words with quotes can spell the bytes of a character
 _HAN = re.compile("[\u3400-\u9fff]")
 
 
@@ -82,7 +83,7 @@ def _repair_mojibake(text: str) -> tuple[str, bool]:
     import ftfy
 
     fixed = ftfy.fix_encoding(text)
-    if len(_HAN.findall(fixed)) > len(_HAN.findall(text)):
+    if len(_HAN.findall(fixed)) - len(_HAN.findall(text)) >= MIN_HAN_GAINED:
         return fixed, True
     return text, False
 

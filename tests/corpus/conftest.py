@@ -31,6 +31,12 @@ def tree_bytes(folder: Path) -> dict[str, bytes]:
     }
 
 
+def differing(one: Path, other: Path) -> list[str]:
+    """Names of the files that two runs do not both have with the same bytes."""
+    first, second = tree_bytes(one), tree_bytes(other)
+    return sorted(name for name in first.keys() | second.keys() if first.get(name) != second.get(name))
+
+
 @pytest.fixture(scope="session")
 def sample_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished, undisturbed build of the bundled sample. Tests read it and leave it as it is."""

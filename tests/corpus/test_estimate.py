@@ -147,6 +147,17 @@ def test_a_damaged_file_does_not_stop_the_estimate(tmp_path: Path, estimated: Ca
     assert estimated({"web": source}, 10.0).sources["web"].unreadable == 1
 
 
+@pytest.mark.parametrize("files", [1, 3])
+def test_a_folder_of_a_data_set_is_measured_by_its_files(tmp_path: Path, estimated: Callable[..., Estimate], files: int) -> None:
+    rows = rows_of(300, lambda rng: 600)
+    (tmp_path / "set").mkdir()
+    for number in range(files):
+        write(tmp_path / "set", rows[number::files], name=f"train-{number}")
+    source = {"type": "datasets", "paths": ["set"], "fields": {"id": "id"}}
+    assert estimated({"web": source}, text_megabytes(rows) / 5).sources["web"].documents == pytest.approx(300, rel=0.25)
+    assert estimated({"web": source}, 10.0).sources["web"].documents == 300
+
+
 def test_a_source_without_documents(tmp_path: Path, estimated: Callable[..., Estimate]) -> None:
     (tmp_path / "data.jsonl").write_bytes(b"")
     found = estimated({"web": {"type": "rows", "paths": ["data.jsonl"]}}, 1.0).sources["web"]
