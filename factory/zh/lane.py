@@ -26,6 +26,7 @@ MIN_DISTINCT = 3
 SHORT_TEXT_FACTOR = 4  # that dense, one marker fewer is enough: a post of one line
 MIN_ROMANIZED_TOKENS = 0.25
 FASTTEXT_MIN_CHARS = 20
+FASTTEXT_CHARS = 600  # of the head
 MIN_JAPANESE_SCORE = 0.8
 
 _SYLLABLE = re.compile(
@@ -134,7 +135,7 @@ def _is_romanized_taigi(text: str) -> bool:
 
 def detect(text: str) -> tuple[str, float]:
     """fastText's language code and probability for the head of a text (lid.176, Joulin et al. 2016; 176 languages)."""
-    labels, scores = _model().predict(text[:2_000].replace("\n", " "))
+    labels, scores = _model().predict(text[:FASTTEXT_CHARS].replace("\n", " "))
     return labels[0].removeprefix("__label__"), round(float(scores[0]), 4)
 
 

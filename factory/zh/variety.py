@@ -20,7 +20,7 @@ from factory.zh.matcher import CONVERSION, REGIONS, Entry, Hit
 GROUPS = (*REGIONS, CONVERSION)
 MAX_COUNT = 3  # of one entry: a topic word repeated does not outweigh many different words
 MAX_WORDS = 12  # listed per document
-ROUNDTRIP_CHARS = 400  # of the head; enough for a rate, cheap for a book
+ROUNDTRIP_CHARS = 200  # of the head; enough for a rate, cheap for a book
 
 
 class Variety(NamedTuple):
