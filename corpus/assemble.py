@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ from factory.errors import UserError
 from factory.records import Reason
 
 SHARD_SCHEMA = DOCUMENT_SCHEMA.append(pa.field("tokens", pa.int64()))
+SHARD_NAME = re.compile(r"[A-Za-z0-9_-]+-\d{5,}\.parquet")
 ROW_GROUP = 1_000
 
 
@@ -190,5 +192,5 @@ def _write_tables(stream: Any, tables: Iterator[pa.Table]) -> None:
 def _remove_stale(output: str, names: list[str]) -> None:
     folder = f"{output}/data"
     for name in os.listdir(folder) if os.path.isdir(folder) else []:
-        if f"data/{name}" not in names:
+        if SHARD_NAME.fullmatch(name) and f"data/{name}" not in names:
             os.unlink(f"{folder}/{name}")

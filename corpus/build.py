@@ -17,6 +17,7 @@ from corpus.deduplicate import deduplicate
 from corpus.labels import Agreement, compare, read_labels
 from corpus.recipe import Plan
 from factory import __version__, manifest, storage
+from factory.errors import UserError
 
 _LIBRARIES = ("datasketch", "numpy", "pyarrow")
 _DECIDE = ("corpus.policy", "corpus.decide", "corpus.decisions", "factory.manifest")
@@ -83,6 +84,7 @@ def build(plan: Plan, report: Report = lambda stage, done, total: None) -> Resul
 
 
 def _build(plan: Plan, report: Report) -> Result:
+    _claim(plan)
     _sweep(plan.output)
     run = _Run(plan, report)
     recipe = plan.recipe
@@ -200,6 +202,23 @@ def _report(
     write_card(plan.output)
     write_report(plan.output)
     return counts
+
+
+def _claim(plan: Plan) -> None:
+    """Marks the folder as this recipe's run. Raises UserError for a folder that holds anything else: a build replaces files."""
+    marker = f"{plan.output}/run.json"
+    if os.path.exists(marker):
+        with open(marker, encoding="utf-8") as stream:
+            name = json.load(stream)["recipe"]
+        if name != plan.recipe.name:
+            raise UserError(
+                f"{plan.output}: holds a run of recipe {name!r}, and this recipe is {plan.recipe.name!r}. Choose another --output."
+            )
+        return
+    strangers = sorted(entry for entry in os.listdir(plan.output) if entry != ".lock" and not entry.startswith("run.json."))
+    if strangers:
+        raise UserError(f"{plan.output}: is not empty ({strangers[0]}) and holds no run. Choose a new or empty folder as output.")
+    storage.atomic_write_text(marker, json.dumps({"recipe": plan.recipe.name}) + "\n")
 
 
 def _sweep(output: str) -> None:

@@ -7,31 +7,37 @@ Rules are tried in order and the first that fires gives the document its reason.
 from __future__ import annotations
 
 import datetime
+import os
+from difflib import get_close_matches
 from functools import reduce
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import AfterValidator, Field, FiniteFloat, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from corpus.features import FEATURES
 from factory.errors import UserError
 from factory.recipe import Strict, load_model
 from factory.records import Reason
+from factory.zh.lane import LANES
 
 BUNDLED = Path(__file__).parent / "policies"
 
 Value = float | int | str | bool
 
 
+Bound = Annotated[float, Field(strict=True, allow_inf_nan=False)]  # a number, not "40" or true
+
+
 class Condition(Strict):
     """Bounds on one feature; each that is given must hold. A feature without a value never fulfils a condition."""
 
-    lt: FiniteFloat | None = None
-    le: FiniteFloat | None = None
-    gt: FiniteFloat | None = None
-    ge: FiniteFloat | None = None
+    lt: Bound | None = None
+    le: Bound | None = None
+    gt: Bound | None = None
+    ge: Bound | None = None
     eq: Value | None = None
     one_of: tuple[str, ...] | None = Field(None, min_length=1)
     none_of: tuple[str, ...] | None = Field(None, min_length=1)
@@ -74,7 +80,9 @@ def _shown(bound: Value | tuple[str, ...]) -> str:
 def _check_conditions(conditions: dict[str, Condition]) -> dict[str, Condition]:
     for name, condition in conditions.items():
         if name not in FEATURES:
-            raise ValueError(f"no feature is called {name!r}; see 'twllm corpus features'")
+            near = get_close_matches(name, FEATURES, 1)
+            guess = f"did you mean {near[0]!r}? " if near else ""
+            raise ValueError(f"no feature is called {name!r}; {guess}'twllm corpus features' lists them")
         _check_type(name, condition)
     return conditions
 
@@ -102,6 +110,9 @@ def _check_type(name: str, condition: Condition) -> None:
         comparable: tuple[type, ...] = (int, float)
     else:
         comparable = (bool,) if pa.types.is_boolean(kind) else (str,) if pa.types.is_string(kind) else ()
+    named = (*(condition.one_of or ()), *(condition.none_of or ()))
+    if name == "lane" and (wrong := sorted(set(named) - set(LANES))):
+        raise ValueError(f"no lane is called {wrong[0]!r}; lanes are {', '.join(LANES)}")
     if (
         (ordered and not numeric)
         or (listed and not pa.types.is_string(kind))
@@ -160,7 +171,9 @@ def load_policy(name: str, base: str) -> Policy:
     if not name.endswith((".yaml", ".yml")):
         known = ", ".join(sorted(path.stem for path in BUNDLED.glob("*.yaml")))
         raise UserError(f"policy {name!r}: no bundled policy is called so (there are {known}). Name one, or a .yaml file.")
-    path = name if "://" in name or Path(name).is_absolute() else str(Path(base) / name)
+    path = name if "://" in name or Path(name).is_absolute() else os.path.normpath(Path(base) / name)
+    if "://" not in path and not os.path.isfile(path):
+        raise UserError(f"policy {name!r}: {path}: no such file. Give its path from the recipe's folder, or a bundled policy's name.")
     return load_model(path, Policy)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
@@ -78,7 +79,32 @@ def show_result(result: Result, as_json: bool) -> None:
         wrong = [d for d in a.disagreements if "keep" in (d.expected, d.found)]
         if wrong:
             table(["id", "case", "label", "decision"], [[d.id, d.case, d.expected, d.found] for d in wrong[:SHOWN]])
+            _more(len(wrong), f"{result.output}/report.html")
+    if any(counts.quarantined for counts in result.funnel.values()):
+        _quarantine(result.output)
+    if not any(counts.kept for counts in result.funnel.values()):
+        print("\nnothing was kept: see the reasons with 'twllm corpus stats', and check 'fields' and 'paths' of the recipe")
     print(f"\ncorpus: {result.output}/data\nreport: {result.output}/report.html")
+
+
+def _more(count: int, where: str) -> None:
+    if count > SHOWN:
+        print(f"... and {count - SHOWN} more, see {where}")
+
+
+def _quarantine(output: str) -> None:
+    """The first row of each source that could not be read, and where the others stand."""
+    if not os.path.exists(f"{output}/quarantine.jsonl"):
+        return
+    first: dict[str, dict[str, Any]] = {}
+    with open(f"{output}/quarantine.jsonl", encoding="utf-8") as stream:
+        for line in stream:
+            row = json.loads(line)
+            first.setdefault(row["source"], row)
+    if first:
+        print(f"\nquarantined rows: {output}/quarantine.jsonl; the first of each source:")
+        for source, row in first.items():
+            print(f"  {source}: {row['path']}, {row['locator']}: {row['error']}")
 
 
 def _funnel(funnel: dict[str, dict[str, Any]]) -> None:
@@ -137,6 +163,7 @@ def show_diff(found: Difference, as_json: bool) -> None:
         table(["before", "after", "documents"], [[*ways, count] for ways, count in found.counts.items()], numbers=1)
         print()
         table(["id", "before", "after"], found.moves[:SHOWN])
+        _more(len(found.moves), "--json")
 
 
 def show_estimate(found: Estimate, as_json: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import traceback
 from typing import Annotated, Any
 
 import typer
@@ -15,7 +16,7 @@ from factory.errors import UserError
 ROOMS: dict[str, tuple[str, str]] = {
     "corpus": ("corpus.cli", "Raw Taiwanese text in, a documented corpus out."),
 }
-BAD_USAGE = 2  # exit codes: 0 done, 1 findings, 2 bad usage
+BAD_USAGE, UNEXPECTED, INTERRUPTED = 2, 3, 130  # and 0 done, 1 findings
 
 
 class Rooms(TyperGroup):
@@ -67,3 +68,10 @@ def main() -> None:
         sys.exit(BAD_USAGE)
     except BrokenPipeError:
         sys.stderr.close()
+    except KeyboardInterrupt:
+        print("twllm: interrupted. Run the same command to go on from there.", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+    except Exception as error:
+        traceback.print_exc()
+        print(f"twllm: unexpected {type(error).__name__}: {error}. Please report it with the lines above.", file=sys.stderr)
+        sys.exit(UNEXPECTED)

@@ -97,6 +97,9 @@ def parse_model(content: Any, model: type[Model], where: str) -> Model:
         raise UserError(f"{where}: {_explain(error, model)}") from None
 
 
+MAX_VALUE_CHARS = 200  # a longer value is not repeated in a message: the key says where it stands
+
+
 def _explain(error: ValidationError, model: type[BaseModel]) -> str:
     faults = error.errors(include_url=False)
     first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])  # a misspelt key is missing, too
@@ -110,7 +113,10 @@ def _explain(error: ValidationError, model: type[BaseModel]) -> str:
         return f"unknown key {key!r} (value {value!r}). {remedy}{more}"
     if first["type"] == "missing":
         return f"key {key!r} is missing. Add it.{more}"
-    return f"key {key!r} has value {value!r}: {first['msg']}.{more}"
+    shown = repr(value)
+    value_text = f" has value {shown}" if key and len(shown) <= MAX_VALUE_CHARS else ""
+    subject = f"key {key!r}{value_text}: " if key else ""
+    return f"{subject}{first['msg'].removeprefix('Value error, ')}.{more}"
 
 
 def _known_keys(annotation: Any, path: list[str]) -> list[str]:

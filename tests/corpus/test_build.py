@@ -154,6 +154,23 @@ def test_unwritable_output_is_one_line(rows_recipe: Recipe, tmp_path: Path) -> N
     assert "cannot write" in done.stderr
 
 
+def test_a_folder_that_holds_other_things_is_left_alone(rows_recipe: Recipe, tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    (mine / "data").mkdir(parents=True)
+    (mine / "data" / "articles-00003.parquet").write_text("mine")
+    (mine / "README.md").write_text("mine")
+    done = twllm("corpus", "build", str(rows_recipe(prose(1))), "--output", str(mine))
+    assert done.returncode == 2 and "holds no run" in done.stderr
+    assert (mine / "README.md").read_text() == (mine / "data" / "articles-00003.parquet").read_text() == "mine"
+
+
+def test_another_recipes_run_is_left_alone(rows_recipe: Recipe, tmp_path: Path) -> None:
+    build_json(rows_recipe(prose(1)))
+    done = twllm("corpus", "build", str(rows_recipe(name="other")))
+    assert done.returncode == 2 and "'rows'" in done.stderr and "'other'" in done.stderr
+    assert (tmp_path / "run" / "data" / "rows-00000.parquet").exists()
+
+
 def test_two_runs_do_not_share_a_folder(rows_recipe: Recipe, tmp_path: Path) -> None:
     from factory.manifest import exclusive
 

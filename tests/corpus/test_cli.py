@@ -106,7 +106,8 @@ def test_build_prints_json_and_nothing_else_or_its_stages_and_the_corpus(rows_re
     assert again.returncode == 0
     assert again.stderr.splitlines() == ["annotate …", "decide …", "deduplicate …", "assemble …", "report …"]
     where = f"corpus: {tmp_path}/run/data\nreport: {tmp_path}/run/report.html\n"
-    assert again.stdout.endswith(f"\nreused: decide, deduplicate, assemble\n\n{where}")
+    assert "\nreused: decide, deduplicate, assemble\n" in again.stdout and again.stdout.endswith(where)
+    assert "nothing was kept" in again.stdout and "rows: rows.jsonl, line 2: " in again.stdout
 
 
 def test_plan_prints_json_and_writes_nothing(run: Callable[..., Done], tmp_path: Path) -> None:

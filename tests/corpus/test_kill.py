@@ -50,6 +50,8 @@ def _stage_of(target: str) -> str:
     for stage in ("annotate", "decide", "deduplicate"):
         if target.startswith((f"work/{stage}-", f"work/{stage}/")):
             return stage
+    if target == "run.json":  # written before anything else
+        return "annotate"
     return "report" if target in ("manifest.json", "README.md", "report.html", "timings.json") else "assemble"
 
 

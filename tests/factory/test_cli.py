@@ -141,9 +141,10 @@ def test_exit_codes_of_a_rooms_commands(room: None, monkeypatch: pytest.MonkeyPa
     assert run_here(monkeypatch, "annex", *arguments) == code
 
 
-def test_a_defect_of_ours_is_not_hidden(room: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ZeroDivisionError):
-        run_here(monkeypatch, "annex", "defect")
+def test_a_defect_of_ours_is_not_hidden(room: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_here(monkeypatch, "annex", "defect") == cli.UNEXPECTED
+    shown = capsys.readouterr().err.splitlines()
+    assert shown[0].startswith("Traceback") and shown[-1].startswith("twllm: unexpected ZeroDivisionError")
 
 
 def test_a_room_that_cannot_be_imported_spoils_only_its_own_commands(
@@ -154,8 +155,7 @@ def test_a_room_that_cannot_be_imported_spoils_only_its_own_commands(
     monkeypatch.setitem(cli.ROOMS, "broken", ("broken_cli", "A room that fails."))
     assert run_here(monkeypatch, "--help") == 0
     assert "A room that fails." in capsys.readouterr().out
-    with pytest.raises(ZeroDivisionError):
-        run_here(monkeypatch, "broken", "any")
+    assert run_here(monkeypatch, "broken", "any") == cli.UNEXPECTED
 
 
 def test_a_closed_pipe_ends_without_a_traceback() -> None:
