@@ -13,7 +13,7 @@ from factory.recipe import Strict
 from factory.records import Document, License, Rejected
 from factory.storage import list_files
 
-SourceType = Literal["law", "gazette", "ptt", "forum", "news", "rows", "datasets"]
+SourceType = Literal["law", "gazette", "ptt", "forum", "news", "wikipedia", "web", "books", "rows", "datasets"]
 NonEmpty = Annotated[str, StringConstraints(min_length=1)]
 OptionValue = str | int | bool | None
 
@@ -23,6 +23,9 @@ CLASSES: dict[str, str] = {
     "ptt": "corpus.sources.ptt:PttSource",
     "forum": "corpus.sources.forum:ForumSource",
     "news": "corpus.sources.news:NewsSource",
+    "wikipedia": "corpus.sources.wikipedia:WikipediaSource",
+    "web": "corpus.sources.web:WebSource",
+    "books": "corpus.sources.books:BooksSource",
     "rows": "corpus.sources.rows:RowsSource",
     "datasets": "corpus.sources.rows:DatasetsSource",
 }
@@ -53,9 +56,14 @@ class SourceSpec(Strict):
         default=None,
         description="Environment variable with the key for author pseudonyms (type ptt); null leaves authors out altogether.",
     )
+    blocklists: list[NonEmpty] = Field(
+        default_factory=list,
+        description="Lists of domains and addresses whose pages are removed (type web): UT1 folders, hosts files, plain lists; fsspec paths.",
+    )
     options: dict[str, OptionValue] = Field(
         default_factory=dict,
-        description="ptt: pushes (bool). forum: comments (bool). datasets: split, config. Other types have none.",
+        description="ptt: pushes (bool). forum: comments (bool). web: extractor (resiliparse, trafilatura). books: allow_unstated_rights "
+        "(bool). datasets: split, config. Other types have none.",
     )
 
 
@@ -65,6 +73,12 @@ class Source(Protocol):
     def read(self, path: str) -> Iterator[Document | Rejected]:
         """Documents of one file in file order, and a `Rejected` for whatever in it could not be read."""
         ...
+
+
+def side_files(source: Source, path: str) -> list[str]:
+    """Files beside `path` that shape what `source` makes of it (rights of a book, blocklists), so that they enter its part's key."""
+    find = getattr(source, "side_files", None)
+    return list(find(path)) if find is not None else []
 
 
 def input_files(name: str, spec: SourceSpec) -> list[str]:
@@ -95,6 +109,8 @@ def open_source(name: str, spec: SourceSpec) -> Source:
 
 def check_spec(name: str, spec: SourceSpec, fields: frozenset[str], options: dict[str, type]) -> None:
     """Raises UserError where `spec` names a field or option that its type does not know, or gives an option of another kind."""
+    if spec.blocklists and spec.type != "web":
+        raise UserError(f"sources.{name}.blocklists: type {spec.type} has no addresses to compare; remove the key or use type web.")
     for key in sorted(set(spec.fields) - fields):
         raise UserError(
             f"sources.{name}.fields.{key}: type {spec.type} has no such field; use one of {', '.join(sorted(fields)) or 'none'}."

@@ -26,7 +26,7 @@ def test_every_type_has_a_class_with_read() -> None:
         {"weight": -1},
         {"max_tokens": 0},
         {"paths": []},
-        {"type": "web"},
+        {"type": "gopher"},
         {"licence": "mit"},
         {"license": "free"},
         {"paths": [""]},
