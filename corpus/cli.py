@@ -5,11 +5,18 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+from factory.errors import UserError
+
+if TYPE_CHECKING:
+    from corpus.progress import Report
+
+Engine = Literal["local", "ray", "slurm"]
 
 app = typer.Typer(
     help="Raw Taiwanese text in, a documented corpus out.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
@@ -19,20 +26,61 @@ Recipe = Annotated[str, typer.Argument(help="Recipe: a YAML file.", metavar="REC
 Run = Annotated[str, typer.Option("--run", help="Folder of a finished run.", metavar="FOLDER")]
 Output = Annotated[str | None, typer.Option("--output", help="Folder of the run; overrides the recipe's 'output'.", metavar="FOLDER")]
 Workers = Annotated[int | None, typer.Option("--workers", help="Processes for annotate; never changes the result.", min=1)]
+EngineName = Annotated[
+    Engine | None, typer.Option("--engine", help="Where annotate runs; overrides the recipe's 'engine' and never changes the result.")
+]
+JsonLines = Annotated[bool, typer.Option("--json", help="Print JSON lines for a program to read: events, and last the result.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 
 
 @app.command()
-def build(recipe: Recipe, output: Output = None, workers: Workers = None, as_json: AsJson = False) -> None:
-    """Build the corpus, or finish a build that was interrupted."""
-    from corpus.build import build as run
-    from corpus.recipe import load_plan
-    from corpus.show import show_result
+def build(recipe: Recipe, output: Output = None, workers: Workers = None, engine: EngineName = None, as_json: JsonLines = False) -> None:
+    """Build the corpus, or finish a build that was interrupted. On Slurm: submit the jobs that do so."""
+    with _errors_told(as_json):
+        from corpus.recipe import load_plan
 
-    plan = load_plan(recipe, output, workers)
-    with _progress(quiet=as_json) as report:
-        result = run(plan, report)
-    show_result(result, as_json)
+        plan = load_plan(recipe, output, workers, engine)
+        if plan.recipe.engine == "slurm":
+            from corpus.show import show_submission
+            from corpus.slurm import submit
+
+            show_submission(submit(plan), as_json)
+            return
+        from corpus.build import build as run
+        from corpus.show import show_result
+
+        with _progress(as_json) as report:
+            result = run(plan, report)
+        show_result(result, as_json)
+
+
+@app.command()
+def fetch(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="A source of the catalogue; without it the catalogue is listed.")
+    ] = None,
+    output: Annotated[str | None, typer.Option("--output", help="Folder for the file; default data/NAME.", metavar="FOLDER")] = None,
+    listing: Annotated[bool, typer.Option("--list", help="List what can be fetched.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Download again, and replace what is there.")] = False,
+    catalogue: Annotated[str | None, typer.Option(help="Another catalogue: a YAML file like the bundled one.", metavar="FILE")] = None,
+    stall_seconds: Annotated[float, typer.Option(help="Give a connection up after so long without a byte.", min=0.1)] = 60.0,
+    attempts: Annotated[int, typer.Option(help="Failures in a row before it gives up; the next run goes on from there.", min=1)] = 6,
+    as_json: AsJson = False,
+) -> None:
+    """Download a public source in bulk from its publisher, or finish a download that was interrupted."""
+    from corpus.connection import Patience
+    from corpus.fetch import fetch as run
+    from corpus.fetch import find_entry, load_catalogue
+    from corpus.show_fetch import show_catalogue, show_fetched, watching
+
+    entries = load_catalogue(catalogue)
+    if listing or name is None:
+        show_catalogue(entries, as_json)
+        return
+    entry = find_entry(entries, name)
+    with watching(as_json) as report:
+        found = run(name, entry, output, force, Patience(stall_seconds=stall_seconds, attempts=attempts), report)
+    show_fetched(found, as_json)
 
 
 @app.command()
@@ -40,6 +88,7 @@ def plan(
     recipe: Recipe,
     output: Output = None,
     sample_mb: Annotated[float, typer.Option(help="Megabytes of text to measure per source.", min=0.01)] = 1.0,
+    engine: EngineName = None,
     as_json: AsJson = False,
 ) -> None:
     """Estimate documents, tokens, time and disk from a sample, before anything runs."""
@@ -47,7 +96,14 @@ def plan(
     from corpus.recipe import load_plan
     from corpus.show import show_estimate
 
-    show_estimate(estimate(load_plan(recipe, output), sample_mb), as_json)
+    planned = load_plan(recipe, output, engine=engine)
+    found = estimate(planned, sample_mb)
+    asked = None
+    if planned.recipe.engine == "slurm":
+        from corpus.slurm import foreseen
+
+        asked = foreseen(planned, found)
+    show_estimate(found, as_json, asked)
 
 
 @app.command()
@@ -88,6 +144,15 @@ def stats(run: Run = "runs/sample", as_json: AsJson = False) -> None:
 
 
 @app.command()
+def rights(run: Run = "runs/sample", as_json: AsJson = False) -> None:
+    """Count works, documents and tokens of each rights holder and contract in a finished run."""
+    from corpus.rights_account import account
+    from corpus.show import show_rights
+
+    show_rights(account(run), as_json)
+
+
+@app.command()
 def report(run: Run = "runs/sample") -> None:
     """Write a run's report.html and dataset card again."""
     from corpus.card import write_card
@@ -113,14 +178,27 @@ def features(as_json: AsJson = False) -> None:
 
 
 @contextmanager
-def _progress(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
-    """A `report(stage, done, total)` that draws a bar on a terminal and prints one line a stage elsewhere."""
-    if quiet:
-        yield lambda stage, done, total: None
+def _progress(as_json: bool) -> Iterator[Report]:
+    """Bars on a terminal, plain lines elsewhere, JSON lines for a program."""
+    from corpus.progress import as_bars, as_json_lines, as_lines
+
+    if as_json:
+        with as_json_lines(sys.stdout) as report:
+            yield report
         return
     # a duplicate of the descriptor: workers' standard error goes to a log file while they run
-    with os.fdopen(os.dup(sys.stderr.fileno()), "w") as stream:
-        from corpus.show import progress
+    with os.fdopen(os.dup(sys.stderr.fileno()), "w") as stream, (as_bars if stream.isatty() else as_lines)(stream) as report:
+        yield report
 
-        with progress(stream) as report:
-            yield report
+
+@contextmanager
+def _errors_told(as_json: bool) -> Iterator[None]:
+    """With --json the one line for a user stands on standard output, too, as an event."""
+    try:
+        yield
+    except UserError as error:
+        if as_json:
+            from corpus.progress import write_event
+
+            write_event({"event": "error", "message": str(error)}, sys.stdout)
+        raise

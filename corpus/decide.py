@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from corpus import decisions
 from corpus.annotate import Part
-from corpus.policy import Policy, Rule, apply_rules, columns_of
+from corpus.policy import Action, Policy, Rule, apply_rules, columns_of
 from corpus.recipe import CorpusRecipe
 from factory.records import Reason, Status
 
@@ -22,14 +22,17 @@ def decide(parts: Sequence[Part], policy: Policy, recipe: CorpusRecipe) -> decis
     seen: set[bytes] = set()
     for index, part in enumerate(parts):
         source = part.file.source
-        rules = policy.rules_for(source, recipe.sources[source].type)
-        table = pq.read_table(f"{part.folder}/features.parquet", columns=sorted({"id", "chars", *wanted}))
+        source_type = recipe.sources[source].type
+        rules = policy.rules_for(source, source_type)
+        dropped = [f"pii_{kind}" for kind, action in policy.personal_actions(source, source_type).items() if action is Action.DROP]
+        table = pq.read_table(f"{part.folder}/features.parquet", columns=sorted({"id", "chars", *wanted, *dropped}))
         verdicts = apply_rules(table, rules)
         values = {name: table.column(name).to_pylist() for name in wanted}
+        personal = {name: table.column(name).to_pylist() for name in dropped}
         ids = table.column("id").to_pylist()
         for name, value in (("source", source), ("part", index), ("status", str(Status.KEPT))):
             columns[name] += [value] * len(ids)
-        for name in ("reason", "rule", "observed", "threshold", "kept_id", "similarity", "dropped_lines", "tokens"):
+        for name in ("reason", "rule", "observed", "threshold", "kept_id", "similarity", "dropped_lines", "redacted", "tokens"):
             columns[name] += [None] * len(ids)
         columns["id"] += ids
         columns["chars"] += table.column("chars").to_pylist()
@@ -45,6 +48,14 @@ def decide(parts: Sequence[Part], policy: Policy, recipe: CorpusRecipe) -> decis
                 rule = rules[fired]
                 observed = ", ".join(f"{name}={values[name][row]}" for name in rule.remove_if)
                 result.remove(base + row, rule.reason, rule=rule.id, observed=observed, threshold=threshold_text(rule))
+            elif held := next((name for name in dropped if personal[name][row]), None):
+                result.remove(
+                    base + row,
+                    Reason.PERSONAL_DATA,
+                    rule=f"personal_data.{held.removeprefix('pii_')}",
+                    observed=f"{held}={personal[held][row]}",
+                    threshold=f"{held} ≥ 1",
+                )
     return result
 
 

@@ -27,6 +27,7 @@ SCHEMA = pa.schema(
         pa.field("kept_id", _S),  # of a duplicate: the copy that stays
         pa.field("similarity", pa.float64()),  # to that copy; estimated for near-duplicates, 1 for exact ones
         pa.field("dropped_lines", pa.list_(pa.int32())),  # of a kept document: lines removed as duplicates, from 0
+        pa.field("redacted", pa.int32()),  # of a kept document, once assembled: items of personal data replaced in its text
         pa.field("tokens", pa.int64()),  # of a kept document, once assembled
     ]
 )
@@ -79,6 +80,7 @@ class SourceCounts(NamedTuple):
     reasons: dict[str, int]  # most frequent first
     chars_kept: int
     tokens_kept: int
+    redacted: int = 0  # items of personal data replaced in what is kept
 
 
 def funnel(decisions: Decisions, unreadable: dict[str, int]) -> dict[str, SourceCounts]:
@@ -89,14 +91,15 @@ def funnel(decisions: Decisions, unreadable: dict[str, int]) -> dict[str, Source
     reasons: dict[str, Counter[str]] = {source: Counter() for source in sources}
     chars: Counter[str] = Counter()
     tokens: Counter[str] = Counter()
-    for source, status, reason, length, count in zip(
-        columns["source"], columns["status"], columns["reason"], columns["chars"], columns["tokens"], strict=True
-    ):
+    redacted: Counter[str] = Counter()
+    names = ("source", "status", "reason", "chars", "tokens", "redacted")
+    for source, status, reason, length, count, items in zip(*(columns[name] for name in names), strict=True):
         if reason is not None:
             reasons[source][reason] += 1
         if status == Status.KEPT:
             chars[source] += length
             tokens[source] += count or 0
+            redacted[source] += items or 0
     result = {}
     for source in sources:
         unread = unreadable.get(source, 0)
@@ -111,5 +114,6 @@ def funnel(decisions: Decisions, unreadable: dict[str, int]) -> dict[str, Source
             reasons=dict(sorted(reasons[source].items(), key=lambda item: (-item[1], item[0]))),
             chars_kept=chars[source],
             tokens_kept=tokens[source],
+            redacted=redacted[source],
         )
     return result

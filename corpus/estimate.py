@@ -8,14 +8,13 @@ from collections import defaultdict
 from itertools import compress
 from typing import NamedTuple
 
-import fsspec
-
 from corpus import features
 from corpus.annotate import BATCH_DOCUMENTS
 from corpus.assemble import TokenCounter
 from corpus.policy import Rule, apply_rules
 from corpus.recipe import InputFile, Plan
 from corpus.sources.spec import Source, open_source
+from corpus.tasks import fault_of
 from factory import storage
 from factory.records import Document, Rejected
 
@@ -74,7 +73,7 @@ class _Sample(NamedTuple):
 
 
 def _source(plan: Plan, name: str, files: list[InputFile], sample_bytes: float, counter: TokenCounter) -> SourceEstimate:
-    spec = plan.recipe.sources[name]
+    spec = plan.specs[name]
     rules = plan.policy.rules_for(name, spec.type)
     reader = open_source(name, spec)
     count = min(SAMPLED_FILES, len(files))
@@ -98,6 +97,8 @@ def _source(plan: Plan, name: str, files: list[InputFile], sample_bytes: float, 
 
 
 def _sample(reader: Source, path: str, rules: tuple[Rule, ...], counter: TokenCounter, sample_bytes: float) -> _Sample:
+    if not os.path.isdir(path) and not path.startswith("hf://") and fault_of(path) is not None:
+        return _Sample(0, 0, 0, 0, 0.0, 1, 1.0)  # the build will quarantine it
     start = time.process_time()
     documents: list[Document] = []
     rows: set[str] = set()
@@ -149,8 +150,8 @@ def _plain_bytes(path: str) -> float:
 
 def _expansion(path: str) -> float:
     match os.path.splitext(path.lower())[1]:
-        case ".zst" | ".gz" | ".xz":
-            with fsspec.open(path, "rb") as stored:
+        case ".zst" | ".gz" | ".bz2" | ".xz":
+            with storage.open_stored(path) as stored:
                 return storage.expansion(path, stored.read(1 << 20))
         case ".zip" | ".parquet":
             return PACKED_EXPANSION

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import math
+import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -16,7 +18,7 @@ from factory.zh.charclass import CharClass, table
 from factory.zh.lane import ScriptCounts, lane_of
 from factory.zh.matcher import THREATS, Hit, hits
 from factory.zh.normalize import Normalized, normalize
-from factory.zh.pii import count_personal_data
+from factory.zh.pii import KINDS, Span, find
 from factory.zh.variety import GROUPS, roundtrip_changes, variety_of
 
 MIN_HASHED_LINE_CHARS = 10  # shorter lines repeat by nature and are never removed as duplicates
@@ -71,15 +73,14 @@ FEATURES: dict[str, Feature] = {
     "roundtrip_changes": Feature(_F, "per 1,000 characters", "what OpenCC changes there and back; only where words leave the variety open"),
     **{f"{t}_points": Feature(_I, "points", f"weights of different {t} phrases") for t in THREATS},
     **{f"{t}_density": Feature(_F, "points per 1,000 Han", f"{t} phrases, each use counted") for t in THREATS},
-    "national_ids": Feature(_I, "numbers", "different national ID numbers whose checksum holds"),
-    "mobiles": Feature(_I, "numbers", "different mobile numbers"),
-    "emails": Feature(_I, "addresses", "different e-mail addresses"),
+    **{f"pii_{kind}": Feature(_I, "values", f"different {kind.replace('_', ' ')} values found as personal data") for kind in KINDS},
     "removed_chars": Feature(_I, "characters", "control and zero-width characters taken out"),
     "private_mapped": Feature(_I, "characters", "Big5 leftovers mapped to Unicode"),
     "mojibake_repaired": Feature(pa.bool_(), "yes or no", "the text was decoded wrongly and has been repaired"),
     "flags": Feature(pa.list_(_S), "flags", "what the source states, for example abolished"),
 }
 
+PII_SPAN = pa.struct([("kind", _S), ("start", pa.int32()), ("end", pa.int32())])
 _EVIDENCE = pa.struct([("paragraph", pa.int32()), *((group, pa.int32()) for group in GROUPS)])
 SCHEMA = pa.schema(
     [
@@ -88,6 +89,7 @@ SCHEMA = pa.schema(
         pa.field("variety_words", pa.list_(_S)),
         pa.field("variety_paragraphs", pa.list_(_EVIDENCE)),
         pa.field("lexicon_words", pa.list_(_S)),
+        pa.field("pii_spans", pa.list_(PII_SPAN)),  # offsets in the normalised text
         pa.field("raw_sha256", pa.binary(32)),
         pa.field("exact_hash", pa.binary(16)),
         pa.field("minhash", pa.binary(4 * ngrams.NUM_PERM)),
@@ -131,7 +133,7 @@ def _row(document: Document, result: Normalized, count: dict[CharClass, int], li
     visible = len(text) - count[CharClass.SPACE]
     lane = lane_of(text, _script_counts(count), matches)
     variety = variety_of(text, matches)
-    personal = count_personal_data(text)
+    personal = find(text)
     return {
         "id": document.id,
         "flags": list(document.flags),
@@ -167,9 +169,8 @@ def _row(document: Document, result: Normalized, count: dict[CharClass, int], li
         "variety_paragraphs": variety.paragraphs,
         "roundtrip_changes": _known(roundtrip_changes(text)) if lane.lane == "zh-Hant" and variety.score < ROUNDTRIP_BELOW else None,
         **_lexicon(matches, han),
-        "national_ids": personal.national_ids,
-        "mobiles": personal.mobiles,
-        "emails": personal.emails,
+        **{f"pii_{kind}": number for kind, number in _distinct(text, personal).items()},
+        "pii_spans": [span._asdict() for span in personal],
         "removed_chars": result.removed_chars,
         "private_mapped": result.private_mapped,
         "mojibake_repaired": result.mojibake_repaired,
@@ -177,6 +178,13 @@ def _row(document: Document, result: Normalized, count: dict[CharClass, int], li
         "exact_hash": hashlib.blake2b("".join(text.split()).encode(), digest_size=16).digest(),
         "line_hashes": line_hashes(text),
     }
+
+
+def _distinct(text: str, spans: Sequence[Span]) -> dict[str, int]:
+    """Values of each kind, counted once however often and in whatever width or case they are written."""
+    values = {(s.kind, "".join(c for c in unicodedata.normalize("NFKC", text[s.start : s.end]).lower() if c.isalnum())) for s in spans}
+    counts = Counter(kind for kind, _ in values)
+    return {kind: counts[kind] for kind in KINDS}
 
 
 def _ratio(part: int, whole: int) -> float:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
-import fsspec
-
 from corpus.decisions import Decisions
 from factory import storage
 from factory.errors import UserError
@@ -39,7 +37,7 @@ def read_labels(folder: str) -> list[dict[str, Any]]:
     if not paths:
         raise UserError(f"labels: {folder} holds no .jsonl file. Correct the recipe's 'labels'.")
     for path in paths:
-        with fsspec.open(path, "rb") as stream:
+        with storage.open_stored(path) as stream:
             rows += [_label(line, f"{path}:{number}") for number, line in enumerate(stream, 1) if line.strip()]
     return rows
 

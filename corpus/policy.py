@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import os
 from difflib import get_close_matches
+from enum import StrEnum
 from functools import reduce
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -22,6 +23,7 @@ from factory.errors import UserError
 from factory.recipe import Strict, load_model
 from factory.records import Reason
 from factory.zh.lane import LANES
+from factory.zh.pii import KINDS
 
 BUNDLED = Path(__file__).parent / "policies"
 
@@ -122,6 +124,26 @@ def _check_type(name: str, condition: Condition) -> None:
         raise ValueError(f"feature {name!r} is {kind}; the condition '{condition.text()}' does not apply to it")
 
 
+class Action(StrEnum):
+    """What becomes of a kind of personal data in a source's documents."""
+
+    REDACT = "redact"  # a typed placeholder takes its place
+    KEEP = "keep"
+    DROP = "drop"  # the document is removed
+
+
+def _check_kinds(actions: dict[str, Action]) -> dict[str, Action]:
+    for kind in actions:
+        if kind not in KINDS:
+            near = get_close_matches(kind, KINDS, 1)
+            guess = f"did you mean {near[0]!r}? " if near else ""
+            raise ValueError(f"no kind of personal data is called {kind!r}; {guess}kinds are {', '.join(KINDS)}")
+    return actions
+
+
+Actions = Annotated[dict[str, Action], AfterValidator(_check_kinds)]
+
+
 class Change(Strict):
     """What a source changes about a rule."""
 
@@ -138,6 +160,10 @@ class Policy(Strict):
     description: str = ""
     rules: tuple[Rule, ...] = Field(min_length=1)
     sources: dict[str, dict[str, Change | None]] = Field(default_factory=dict)
+    personal_data: dict[str, Actions] = Field(
+        default_factory=dict,
+        description="'default', or a source's name or type -> kind -> redact, keep or drop. What is not named is redacted.",
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Policy:
@@ -161,6 +187,11 @@ class Policy(Strict):
             elif (change := changes[rule.id]) is not None:
                 result.append(rule.model_copy(update=dict(change)))
         return tuple(result)
+
+    def personal_actions(self, source: str, source_type: str) -> dict[str, Action]:
+        """What to do with each kind of personal data in a source (by its name, else by its type)."""
+        changes = self.personal_data.get(source, self.personal_data.get(source_type, {}))
+        return {**dict.fromkeys(KINDS, Action.REDACT), **self.personal_data.get("default", {}), **changes}
 
 
 def load_policy(name: str, base: str) -> Policy:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from pydantic import Field, field_validator
 
@@ -53,6 +53,41 @@ class Mixture(Strict):
     shard_documents: int = Field(50_000, ge=1, description="Documents per Parquet shard.")
 
 
+class RaySettings(Strict):
+    """Engine ray. On a cluster of several machines the run folder lies where all of them see it under the same path."""
+
+    address: str | None = Field(None, min_length=1, description="Address of a cluster, or auto; null starts one on this machine.")
+    cpus_per_task: int = Field(1, ge=1, description="CPUs that each worker reserves.")
+    memory_gb: float = Field(2.0, gt=0, allow_inf_nan=False, description="Memory that each worker reserves.")
+
+
+class SlurmSettings(Strict):
+    """Engine slurm: a job array that annotates, and a job that finishes. The run folder lies where all nodes see it."""
+
+    partition: str = Field(min_length=1, description="Partition for all jobs.")
+    qos: str | None = Field(None, min_length=1, description="Quality of service; null leaves it to the cluster.")
+    account: str | None = Field(None, min_length=1, description="Account that is charged; null leaves it to the cluster.")
+    cpus_per_task: int = Field(1, ge=1, description="CPUs of an array task. One is used; a site may want more for their memory.")
+    time_factor: float = Field(
+        3.0, ge=1, allow_inf_nan=False, description="Time limit of an array task: the estimate of its parts times this."
+    )
+    memory_gb: float | None = Field(None, gt=0, allow_inf_nan=False, description="Memory of an array task; null takes the estimate.")
+    max_memory_gb: float = Field(64.0, gt=0, allow_inf_nan=False, description="What the estimate may ask for at most.")
+    max_array_size: int = Field(1000, ge=1, description="Array tasks in a job (the cluster's MaxArraySize); each makes several parts then.")
+    max_parallel: int | None = Field(None, ge=1, description="Array tasks that run at once; null leaves it to the cluster.")
+    finish_hours: float = Field(24.0, gt=0, allow_inf_nan=False, description="Time limit of the finishing job.")
+    finish_memory_gb: float | None = Field(None, gt=0, allow_inf_nan=False, description="Its memory; null takes the estimate.")
+    venv: str | None = Field(None, min_length=1, description="Folder of a virtual environment that the jobs activate.")
+    env_command: str | None = Field(None, min_length=1, description="Shell lines that the jobs run first, such as module load.")
+    srun: bool = Field(True, description="Start each array task with srun.")
+    sbatch_args: dict[str, str | int | None] = Field(
+        default_factory=dict, description="More options for sbatch, without dashes, such as {constraint: cpu}; null for one without value."
+    )
+
+
+Engine = Literal["local", "ray", "slurm"]
+
+
 class CorpusRecipe(Strict):
     """One corpus build."""
 
@@ -65,6 +100,9 @@ class CorpusRecipe(Strict):
     mixture: Mixture = Mixture()
     labels: str | None = Field(None, min_length=1, description="Folder with labels (JSONL) to compare the decisions with.")
     workers: int | None = Field(None, ge=1, description="Processes for annotate; null for the number of cores. Never changes the output.")
+    engine: Engine = Field("local", description="Where annotate runs: this machine, Ray or Slurm. Never changes the output.")
+    ray: RaySettings = RaySettings()
+    slurm: SlurmSettings | None = None
 
     @field_validator("sources")
     @classmethod
@@ -76,7 +114,7 @@ class CorpusRecipe(Strict):
 
 
 class InputFile(NamedTuple):
-    """One file of one source: the unit of annotate work."""
+    """One file of one source. Annotate takes several together (`corpus.tasks`)."""
 
     source: str
     path: str
@@ -90,12 +128,16 @@ class Plan(NamedTuple):
     recipe_path: str
     policy: Policy
     files: tuple[InputFile, ...]
+    specs: dict[str, SourceSpec]  # the recipe's sources with their paths made absolute
     tokenizer: str | None
     labels: str | None
     output: str
 
 
-def load_plan(recipe_path: str, output: str | None = None, workers: int | None = None) -> Plan:
+ENGINE_KEYS = frozenset({"workers", "engine", "ray", "slurm"})  # how a run is done: nothing in its result may tell
+
+
+def load_plan(recipe_path: str, output: str | None = None, workers: int | None = None, engine: Engine | None = None) -> Plan:
     """Reads a recipe (a path, or the name of a bundled one) and finds its files.
 
     Paths of the recipe are relative to its folder, the output to where the command is started. Raises UserError before
@@ -112,12 +154,14 @@ def load_plan(recipe_path: str, output: str | None = None, workers: int | None =
         for name in named or ():
             if name not in recipe.sources:
                 raise UserError(f"{recipe_path}: deduplicate.{key} names {name!r}, but the recipe has no such source. Remove it.")
-    files = []
+    files, specs = [], {}
     for name, spec in recipe.sources.items():
         where = f"{recipe_path}: sources.{name}.paths"
-        located = spec.model_copy(update={"paths": [expand_path(path, base, where) for path in spec.paths]})
+        blocklists = [expand_path(path, base, f"{recipe_path}: sources.{name}.blocklists") for path in spec.blocklists]
+        located = spec.model_copy(update={"paths": [expand_path(path, base, where) for path in spec.paths], "blocklists": blocklists})
+        specs[name] = located
         open_source(name, located)  # refuses fields, options and missing keys now
-        files += [InputFile(name, path, storage.file_size(path) or 0) for path in input_files(name, located)]
+        files += [InputFile(name, path, _stored_bytes(path)) for path in input_files(name, located)]
     path, times = max(Counter(file.path for file in files).items(), key=lambda item: item[1])
     if times > 1:
         raise UserError(f"{recipe_path}: {path} is named {times} times. Let each file belong to one source, once.")
@@ -130,4 +174,14 @@ def load_plan(recipe_path: str, output: str | None = None, workers: int | None =
     )
     if workers is not None:
         recipe = recipe.model_copy(update={"workers": workers})
-    return Plan(recipe, recipe_path, policy, tuple(files), tokenizer, labels, os.path.abspath(target))
+    if engine is not None:
+        recipe = recipe.model_copy(update={"engine": engine})
+    if recipe.engine == "slurm" and recipe.slurm is None:
+        raise UserError(f"{recipe_path}: engine 'slurm' needs the key slurm. Add at least 'slurm: {{partition: NAME}}'.")
+    return Plan(recipe, recipe_path, policy, tuple(files), specs, tokenizer, labels, os.path.abspath(target))
+
+
+def _stored_bytes(path: str) -> int:
+    if os.path.isdir(path):  # a data set
+        return sum(storage.file_size(name) or 0 for name in storage.list_files(path))
+    return storage.file_size(path) or 0

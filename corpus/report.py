@@ -120,8 +120,15 @@ def context(run: Run) -> dict[str, Any]:
         "labels": labelled(manifest),
         "max_ids": MAX_IDS,
         "errors": quarantine_errors(run.folder),
-        "files": Counter(part["source"] for part in manifest["parts"]),
+        "files": _files(manifest),
     }
+
+
+def _files(manifest: dict[str, Any]) -> Counter[str]:
+    files: Counter[str] = Counter()
+    for part in manifest["parts"]:
+        files[part["source"]] += part["files"]
+    return files
 
 
 def license_rows(shares: dict[Right, Share]) -> list[tuple[str, Share, list[tuple[str, Share]]]]:

@@ -105,6 +105,7 @@ class FunnelRow(NamedTuple):
     counts: dict[str, int]
     chars_kept: int
     tokens_kept: int
+    redacted: int  # items of personal data replaced in what is kept
 
     @property
     def removed(self) -> int:
@@ -125,7 +126,7 @@ def funnel_rows(manifest: Mapping[str, Any]) -> list[FunnelRow]:
         counts["kept"] = entry["kept"]
         for reason, count in entry["reasons"].items():
             counts[kind_of(reason)] += count
-        row = FunnelRow(source, entry["documents"], counts, entry["chars_kept"], entry["tokens_kept"])
+        row = FunnelRow(source, entry["documents"], counts, entry["chars_kept"], entry["tokens_kept"], entry["redacted"])
         assert row.documents == sum(counts.values()) and row.removed == entry["removed"], entry  # in = kept + removed + quarantined
         rows.append(row)
     return rows
@@ -139,6 +140,7 @@ def total(rows: list[FunnelRow]) -> FunnelRow:
         {kind: sum(row.counts[kind] for row in rows) for kind in KINDS},
         sum(row.chars_kept for row in rows),
         sum(row.tokens_kept for row in rows),
+        sum(row.redacted for row in rows),
     )
 
 

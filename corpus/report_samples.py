@@ -23,6 +23,7 @@ from corpus.policy import Condition, Rule
 from corpus.report_data import Hits, Run, rule_hits
 from factory.records import Reason, Status
 from factory.zh.matcher import THREATS
+from factory.zh.pii import find, redact
 
 SAMPLES = 3  # documents a rule and side
 EXCERPT_CHARS = 160
@@ -311,8 +312,9 @@ def rows_at(path: str, positions: Sequence[int], columns: list[str]) -> list[dic
 
 
 def shown(text: str, limit: int) -> str:
-    """The first `limit` characters on one line, numbers and addresses of people masked, an ellipsis where text is left out."""
-    head = _INVISIBLE.sub(" ", text[: 4 * limit])
+    """The first `limit` characters on one line, personal data masked, an ellipsis where text is left out."""
+    head = text[: 4 * limit]
+    head = _INVISIBLE.sub(" ", redact(head, find(head)))
     head = _LONG_NUMBER.sub(lambda match: re.sub(r"\d", _MASK, match[0]), head)
     head = " ".join(_MAIL_NAME.sub(_MASK * 3, head).split())
     return head if len(head) <= limit and len(text) <= 4 * limit else head[:limit] + "…"

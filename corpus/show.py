@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Any
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 
+from corpus.progress import write_event
+
 if TYPE_CHECKING:
     from corpus.build import Result
     from corpus.estimate import Estimate
+    from corpus.rights_account import Account
+    from corpus.slurm import Request, Submission
     from corpus.why import Difference, Explanation
 
 SHOWN = 20  # rows of a long list
@@ -36,35 +40,16 @@ def table(header: Sequence[str], rows: Sequence[Sequence[Any]], title: str | Non
     console.print(drawn)
 
 
-@contextmanager
-def progress(stream: IO[str]) -> Iterator[Callable[[str, int, int], None]]:
-    """Yields `report(stage, done bytes of text, total bytes of input)`."""
-    console = Console(file=stream, highlight=False)
-    if not console.is_terminal:
-        seen: set[str] = set()
-
-        def line(stage: str, done: int, total: int) -> None:
-            if stage not in seen:
-                seen.add(stage)
-                print(f"{stage} …", file=stream, flush=True)
-
-        yield line
-        return
-    with console.status("") as status:
-        yield lambda stage, done, total: status.update(
-            f"{stage}  {done / 1e6:,.1f} MB of text measured, {total / 1e6:,.1f} MB of files" if done else stage
-        )
-
-
 def show_result(result: Result, as_json: bool) -> None:
     """The end of a build: funnel, agreement with labels, where the report is."""
     if as_json:
-        _json({
+        write_event({
+            "event": "result",
             "output": result.output,
             "funnel": {name: counts._asdict() for name, counts in result.funnel.items()},
             "agreement": result.agreement._asdict() if result.agreement else None,
             "reused": result.reused,
-        })  # fmt: skip
+        }, sys.stdout)  # fmt: skip
         return
     _funnel({name: counts._asdict() for name, counts in result.funnel.items()})
     reused = [stage for stage, taken in result.reused.items() if taken]
@@ -85,6 +70,29 @@ def show_result(result: Result, as_json: bool) -> None:
     if not any(counts.kept for counts in result.funnel.values()):
         print("\nnothing was kept: see the reasons with 'twllm corpus stats', and check 'fields' and 'paths' of the recipe")
     print(f"\ncorpus: {result.output}/data\nreport: {result.output}/report.html")
+
+
+def show_submission(found: Submission, as_json: bool) -> None:
+    """Jobs that were submitted, and how to look at them."""
+    if as_json:
+        write_event({"event": "result", **found._asdict(), "request": found.request._asdict()}, sys.stdout)
+        return
+    if found.array_job:
+        print(f"annotate: job {found.array_job}, {_request(found.request)}")
+    else:
+        print("annotate: every part is there")
+    print(f"finish:   job {found.finish_job}" + (", begins when the array has ended well" if found.array_job else ""))
+    print("scripts:  " + "\n          ".join(found.scripts))
+    jobs = ",".join(job for job in (found.array_job, found.finish_job) if job)
+    print(f"look:     squeue -j {jobs}; logs in {found.logs}")
+    print("after a failure, run the same command again: it submits what is missing")
+
+
+def _request(asked: Request) -> str:
+    each = f" of {asked.parts_per_task} parts" if asked.parts_per_task > 1 else ""
+    return (
+        f"{asked.parts:,} parts in an array of {asked.array:,} tasks{each}, {asked.memory_gb} GB and at most {asked.minutes:,} minutes each"
+    )
 
 
 def _more(count: int, where: str) -> None:
@@ -112,6 +120,27 @@ def _funnel(funnel: dict[str, dict[str, Any]]) -> None:
     rows: list[list[Any]] = [[source, *(counts[name] for name in names)] for source, counts in funnel.items()]
     rows.append(["all", *(sum(counts[name] for counts in funnel.values()) for name in names)])
     table(["source", "in", "kept", "removed", "quarantined", "tokens kept"], rows, numbers=5)
+
+
+def show_rights(accounts: list[Account], as_json: bool) -> None:
+    """What each holder's texts came to."""
+    if as_json:
+        _json([account._asdict() for account in accounts])
+        return
+    header = ["rights holder", "contract", "licence", "share", "works", "documents", "tokens"]
+    rows = [
+        [
+            a.rights_holder or "not stated",
+            a.contract_id or "–",
+            a.license,
+            "–" if a.share is None else a.share,
+            a.books,
+            a.documents,
+            a.tokens,
+        ]
+        for a in accounts
+    ]
+    table(header, rows, numbers=4)
 
 
 def show_stats(manifest: dict[str, Any], as_json: bool) -> None:
@@ -166,10 +195,11 @@ def show_diff(found: Difference, as_json: bool) -> None:
         _more(len(found.moves), "--json")
 
 
-def show_estimate(found: Estimate, as_json: bool) -> None:
-    """A build before it runs."""
+def show_estimate(found: Estimate, as_json: bool, asked: Request | None = None) -> None:
+    """A build before it runs, and what it would ask of a Slurm cluster."""
     if as_json:
-        _json({**found._asdict(), "sources": {name: source._asdict() for name, source in found.sources.items()}})
+        sources = {name: source._asdict() for name, source in found.sources.items()}
+        _json({**found._asdict(), "sources": sources, **({"slurm": asked._asdict()} if asked else {})})
         return
     header = ["source", "documents", "kept", "tokens", "MB of text", "CPU seconds", "sampled", "unreadable"]
     rows = [
@@ -179,3 +209,5 @@ def show_estimate(found: Estimate, as_json: bool) -> None:
     table(header, rows, numbers=7)
     print(f"\nabout {found.wall_seconds / 60:.1f} minutes with {found.workers} workers, {found.disk_bytes / 1e9:.2f} GB of disk "
           "(extrapolated; duplicates are not foreseen)")  # fmt: skip
+    if asked:
+        print(f"Slurm: about {_request(asked)}; then a job with {asked.finish_memory_gb} GB")

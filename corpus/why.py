@@ -14,9 +14,10 @@ import pyarrow.parquet as pq
 
 from corpus.policy import Policy
 from factory.errors import UserError
+from factory.zh.pii import Span, redact
 
 EXCERPT_CHARS = 200
-_HIDDEN = ("minhash", "line_hashes", "exact_hash", "id")
+_HIDDEN = ("minhash", "line_hashes", "exact_hash", "id", "pii_spans")
 
 
 def read_manifest(run: str) -> dict[str, Any]:
@@ -65,7 +66,8 @@ def explain(run: str, document_id: str) -> Explanation:
         rule = matching[0].model_dump(mode="json", exclude_none=True) if matching else None
     features["raw_sha256"] = features["raw_sha256"].hex()
     shown = {name: value for name, value in features.items() if name not in _HIDDEN}
-    return Explanation(decision, rule, shown, document, text[:EXCERPT_CHARS], [])
+    spans = [Span(**span) for span in features["pii_spans"] or []]
+    return Explanation(decision, rule, shown, document, redact(text, spans)[:EXCERPT_CHARS], [])
 
 
 def _row(path: str, document_id: str) -> dict[str, Any] | None:

@@ -16,6 +16,7 @@ from factory.errors import UserError
 ROOMS: dict[str, tuple[str, str]] = {
     "corpus": ("corpus.cli", "Raw Taiwanese text in, a documented corpus out."),
 }
+UsageError: Any = typer.BadParameter.__bases__[0]  # click's; typer brings its own copy of click since 0.17 and exports the name nowhere
 BAD_USAGE, UNEXPECTED, INTERRUPTED = 2, 3, 130  # and 0 done, 1 findings
 
 
@@ -60,17 +61,26 @@ def _root(
 
 
 def main() -> None:
-    """Entry point. A fault that the user can put right is one line on standard error and exit code 2."""
+    """Entry point. A fault that the user can put right, usage among them, is one line on standard error and exit code 2."""
     try:
-        root(prog_name="twllm")
+        code = root(prog_name="twllm", standalone_mode=False) or 0
+        if code == INTERRUPTED:
+            print("twllm: interrupted. Run the same command to go on from there.", file=sys.stderr)
+        sys.exit(code)
+    except UsageError as error:
+        context = getattr(error, "ctx", None)
+        if type(error).__name__ == "NoArgsIsHelpError":
+            print(context.get_help() if context else error, file=sys.stderr)
+        else:
+            where = f" See '{context.command_path} --help'." if context else ""
+            said = " ".join(error.format_message().split()).rstrip(".")
+            print(f"twllm: {said}.{where}", file=sys.stderr)
+        sys.exit(BAD_USAGE)
     except UserError as error:
         print(f"twllm: {error}", file=sys.stderr)
         sys.exit(BAD_USAGE)
     except BrokenPipeError:
         sys.stderr.close()
-    except KeyboardInterrupt:
-        print("twllm: interrupted. Run the same command to go on from there.", file=sys.stderr)
-        sys.exit(INTERRUPTED)
     except Exception as error:
         traceback.print_exc()
         print(f"twllm: unexpected {type(error).__name__}: {error}. Please report it with the lines above.", file=sys.stderr)

@@ -10,11 +10,11 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin
 
-import fsspec
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from factory.errors import UserError
+from factory.storage import open_stored
 
 _VARIABLE = re.compile(r"\$\{([A-Z_][A-Z0-9_]*)\}")
 
@@ -54,7 +54,7 @@ class _UniqueKeys(yaml.SafeLoader):
 def read_yaml(path: str) -> Any:
     """The content of a YAML file at an fsspec path. Raises UserError where it cannot be read, is not UTF-8 or not YAML."""
     try:
-        with fsspec.open(path, "rb") as stream:
+        with open_stored(path) as stream:
             blob = stream.read()
     except FileNotFoundError:
         raise UserError(f"{path}: no such file. Give the path of a recipe, for example recipes/sample.yaml.") from None

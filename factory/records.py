@@ -25,7 +25,8 @@ class License(StrEnum):
     GPL_2 = "gpl-2.0-or-later"
     GPL_3 = "gpl-3.0"
     OGDL_TW_1 = "ogdl-taiwan-1.0"  # Open Government Data License, Taiwan
-    PROPRIETARY = "proprietary"
+    PUBLIC_DOMAIN = "public-domain"  # the author's economic rights have expired or were given up
+    PROPRIETARY = "proprietary"  # by contract; the contract is named in the document's metadata
     UNKNOWN = "unknown"
 
 
@@ -50,6 +51,8 @@ class Reason(StrEnum):
     ADVERTISEMENT = "advertisement"
     PERSONAL_DATA = "personal_data"
     ABOLISHED = "abolished"
+    BLOCKLISTED = "blocklisted"  # its address or domain is on a list of the recipe
+    OPT_OUT = "opt_out"  # its publisher reserves text and data mining
     # decided by comparing documents
     EXACT_DUPLICATE = "exact_duplicate"
     NEAR_DUPLICATE = "near_duplicate"

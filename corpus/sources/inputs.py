@@ -11,10 +11,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import IO, Any
 
-import fsspec
-
 from factory.records import Rejected
-from factory.storage import READ_ERRORS, bare_suffix, open_binary, stem
+from factory.storage import READ_ERRORS, bare_suffix, open_binary, open_stored, stem
 
 MAX_MEMBER_BYTES = 1 << 30  # decompressed size of one ZIP member
 MAX_ARCHIVE_BYTES = 16 << 30  # decompressed size of all members that are read
@@ -29,7 +27,7 @@ class InputError(Exception):
     """The rest of a file cannot be read; the message says why."""
 
 
-FILE_ERRORS: tuple[type[Exception], ...] = (*READ_ERRORS, zipfile.BadZipFile, NotImplementedError, InputError)
+FILE_ERRORS: tuple[type[Exception], ...] = (*READ_ERRORS, zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError, InputError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +89,7 @@ def files_in(path: str) -> Iterator[InputFile | Rejected]:
         if whole.is_empty():
             yield whole.rejected("empty file")
             return
-        with fsspec.open(path, "rb") as raw, zipfile.ZipFile(raw) as archive:
+        with open_stored(path) as raw, zipfile.ZipFile(raw) as archive:
             yield from _members(path, archive)
     except FILE_ERRORS as error:
         yield whole.rejected(describe(error))
@@ -105,7 +103,7 @@ def _members(path: str, archive: zipfile.ZipFile) -> Iterator[InputFile | Reject
             continue
         found = True
         member = InputFile(path, info.filename, True, _opener(archive, info))
-        fault = _fault(info, total)
+        fault = member_fault(info, total)
         if fault:
             yield member.rejected(fault)
             continue
@@ -119,7 +117,8 @@ def _opener(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Callable[[], Abs
     return lambda: archive.open(info)
 
 
-def _fault(info: zipfile.ZipInfo, total: int) -> str | None:
+def member_fault(info: zipfile.ZipInfo, total: int = 0) -> str | None:
+    """Why a ZIP member is not safe to read, None where it is; `total` counts the decompressed bytes of the members read before it."""
     # zipfile cuts a name at a NUL byte and turns "\\" into "/" on Windows only; both spellings are judged.
     for name in (info.filename, info.orig_filename):
         parts = name.replace("\\", "/").split("/")

@@ -91,6 +91,8 @@ def _json_row(file: InputFile, place: str, number: int, line: bytes) -> Row | Re
     except UnicodeDecodeError as error:
         return file.rejected(f"invalid UTF-8: {error.reason} at byte {error.start} of the line", place, excerpt_of(line))
     except orjson.JSONDecodeError as error:
+        if "memory" in str(error):  # orjson has no other word for it; a shortage must end the run, not cost a row
+            raise MemoryError(str(error)) from error
         return file.rejected(f"invalid JSON: {error}", place, excerpt_of(line))
     return _row(file, place, number, data)
 

@@ -11,7 +11,7 @@ from pydantic import Field, StringConstraints
 from factory.errors import UserError
 from factory.recipe import Strict
 from factory.records import Document, License, Rejected
-from factory.storage import list_files
+from factory.storage import list_files, shown
 
 SourceType = Literal["law", "gazette", "ptt", "forum", "news", "wikipedia", "web", "books", "rows", "datasets"]
 NonEmpty = Annotated[str, StringConstraints(min_length=1)]
@@ -58,7 +58,7 @@ class SourceSpec(Strict):
     )
     blocklists: list[NonEmpty] = Field(
         default_factory=list,
-        description="Lists of domains and addresses whose pages are removed (type web): UT1 folders, hosts files, plain lists; fsspec paths.",
+        description="Lists of domains and addresses of pages to flag (type web): UT1 folders, hosts files, plain lists; fsspec paths.",
     )
     options: dict[str, OptionValue] = Field(
         default_factory=dict,
@@ -81,6 +81,12 @@ def side_files(source: Source, path: str) -> list[str]:
     return list(find(path)) if find is not None else []
 
 
+def key_facts(source: Source, path: str) -> list[str]:
+    """What beside the content of files shapes a source's documents, such as a page's place in its folder or whether rights have expired."""
+    find = getattr(source, "key_facts", None)
+    return list(find(path)) if find is not None else []
+
+
 def input_files(name: str, spec: SourceSpec) -> list[str]:
     """The paths to hand to `Source.read`, sorted within each entry of `paths`; a data set of type `datasets` is one path.
 
@@ -92,7 +98,7 @@ def input_files(name: str, spec: SourceSpec) -> list[str]:
     for entry in spec.paths:
         found = list_files(entry)
         if not found:
-            raise UserError(f"sources.{name}.paths: {entry} matches no file. Correct the path or remove the entry.")
+            raise UserError(f"sources.{name}.paths: {shown(entry)} matches no file. Correct the path or remove the entry.")
         files.update(dict.fromkeys(found))
     return list(files)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +12,8 @@ from typing import Any
 
 import pytest
 import yaml
+
+from factory import manifest
 
 REPOSITORY = Path(__file__).parents[2]
 RECIPE = REPOSITORY / "recipes" / "sample.yaml"
@@ -44,6 +47,33 @@ def sample_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = twllm("corpus", "build", str(RECIPE), "--output", str(folder))
     assert done.returncode == 0, done.stderr
     return folder
+
+
+def eight_sources(folder: Path, **changes: Any) -> Path:
+    """Writes a recipe of eight sources, and so eight parts, with six files each, and returns its path. The text is of random characters."""
+    sources = {}
+    for number in range(8):
+        (folder / f"s{number}").mkdir(parents=True, exist_ok=True)
+        for file in range(6):
+            letters = random.Random(f"{number}-{file}")
+            text = "".join(chr(letters.randrange(0x4E00, 0x9FA5)) if letters.random() < 0.7 else "的" for _ in range(4_000 * (number + 1)))
+            row = json.dumps({"id": f"{number}-{file}", "text": text}, ensure_ascii=False)
+            (folder / f"s{number}" / f"{file}.jsonl").write_text(row + "\n", encoding="utf-8")
+        sources[f"s{number}"] = {"type": "rows", "paths": [f"s{number}"], "fields": {"id": "id", "text": "text"}}
+    recipe = {"name": "eight", "output": "unset", "sources": sources, **changes}
+    path = folder / f"{manifest.digest(changes)[:8]}.yaml"
+    path.write_text(yaml.safe_dump(recipe), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def eight_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished, undisturbed build of `eight_sources` with one worker; the inputs lie beside it. Tests read it and leave it as it is."""
+    folder = tmp_path_factory.mktemp("eight")
+    done = twllm("corpus", "build", str(eight_sources(folder)), "--workers", "1", "--output", str(folder / "run"))
+    assert done.returncode == 0, done.stderr
+    assert len(list((folder / "run/work/annotate").iterdir())) == 8
+    return folder / "run"
 
 
 @pytest.fixture

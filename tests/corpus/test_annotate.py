@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-import shutil
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from corpus import features
-from corpus.annotate import BATCH_DOCUMENTS, DOCUMENT_SCHEMA, Part, annotate, document_table, part_key
-from corpus.recipe import InputFile, Plan, load_plan
-from corpus.sources.spec import SourceSpec
+from corpus.annotate import BATCH_DOCUMENTS, DOCUMENT_SCHEMA, Part, annotate, document_table
+from corpus.recipe import Plan, load_plan
+from corpus.tasks import PART_FILES
+from factory.errors import UserError
 from factory.records import Document, License
 from tests.corpus.conftest import tree_bytes
 
@@ -35,7 +37,7 @@ def store(path: Path, rows: list[dict[str, Any]]) -> str:
 
 
 def make(plan: Plan, folder: Path, workers: int = 1) -> list[Part]:
-    return annotate(plan, f"{folder}/work", f"{folder}/logs", workers, lambda done, total: None)
+    return annotate(plan, f"{folder}/work", f"{folder}/logs", workers, lambda done: None)
 
 
 def times(part: Part) -> dict[str, int]:
@@ -44,80 +46,16 @@ def times(part: Part) -> dict[str, int]:
 
 @pytest.fixture
 def plan_of(tmp_path: Path, rows_recipe: Callable[..., Path]) -> Callable[..., Plan]:
-    """A plan over files of given rows, one source unless told otherwise."""
+    """A plan over files of given rows, each a source of its own (and so a part) unless told otherwise."""
 
     def write(files: dict[str, list[dict[str, Any]]], **changes: Any) -> Plan:
         for name, rows in files.items():
             store(tmp_path / name, rows)
-        sources = changes.pop("sources", {"web": {**SPEC, "paths": list(files)}})
+        each = {f"web{number or ''}": {**SPEC, "paths": [name]} for number, name in enumerate(files)}
+        sources = changes.pop("sources", each)
         return load_plan(str(rows_recipe(sources=sources, **changes)))
 
     return write
-
-
-# --- keys
-
-
-@pytest.fixture
-def key(tmp_path: Path) -> Callable[..., str]:
-    """The key of one file with a changed source; `rows`, `name` and `source` change the file's content, name and source."""
-
-    def of(rows: list[dict[str, Any]] = LINES, name: str = "a.jsonl", source: str = "web", **changes: Any) -> str:
-        path = store(tmp_path / name, rows)
-        return part_key(InputFile(source, path, os.path.getsize(path)), SourceSpec.model_validate({**SPEC, **changes}))
-
-    return of
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"rows": LINES[:3]},
-        {"rows": [{**LINES[0], "id": "7"}, *LINES[1:]]},
-        {"name": "b.jsonl"},
-        {"name": "a.ndjson"},
-        {"source": "news"},
-        {"type": "news"},
-        {"fields": {"id": "id", "text": "text", "title": "title"}},
-        {"fields": {"text": "text"}},
-        {"license": "cc0-1.0"},
-        {"rights_holder": "someone"},
-        {"licenses": {"CC0": "cc0-1.0"}},
-        {"options": {"pushes": True}},
-    ],
-)
-def test_what_a_part_is_made_of_changes_its_key(key: Callable[..., str], changes: dict[str, Any]) -> None:
-    assert key(**changes) != key()
-
-
-@pytest.mark.parametrize(
-    "changes", [{"weight": 3.0}, {"priority": 1}, {"max_tokens": 10}, {"paths": ["x", "y"]}, {"name": "elsewhere/deep/a.jsonl"}, {}]
-)
-def test_what_does_not_shape_a_part_leaves_its_key(key: Callable[..., str], changes: dict[str, Any]) -> None:
-    assert key(**changes) == key()
-
-
-def test_a_pseudonym_key_changes_the_key_and_does_not_stand_in_it(key: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
-    found = []
-    for secret in ("one", "two", "one"):
-        monkeypatch.setenv("TWLLM_TEST_PSEUDONYMS", secret)
-        found.append(key(pseudonym_key_env="TWLLM_TEST_PSEUDONYMS"))
-        assert secret not in found[-1]
-    assert found[0] == found[2] != found[1]
-    assert key() not in found
-
-
-def test_a_data_set_folder_is_keyed_by_its_content(tmp_path: Path) -> None:
-    spec = SourceSpec.model_validate({**SPEC, "type": "datasets"})
-    file = InputFile("web", str(tmp_path / "set"), 0)
-    for folder in ("set", "elsewhere/set"):
-        store(tmp_path / folder / "train.jsonl", LINES)
-    before = part_key(file, spec)
-    assert part_key(file._replace(path=str(tmp_path / "elsewhere/set")), spec) == before
-    store(tmp_path / "set/train.jsonl", LINES[:2])
-    changed = part_key(file, spec)
-    store(tmp_path / "set/more.jsonl", [])
-    assert len({before, changed, part_key(file, spec)}) == 3
 
 
 # --- parts
@@ -138,14 +76,10 @@ def test_a_part_holds_each_document_with_its_features_in_order(plan_of: Callable
     assert (rejected["path"], rejected["locator"]) == ("a.jsonl", "line 3")
     assert (part.documents, part.quarantined, part.bytes) == (3, 1, sum(len(text.encode()) for text in texts))
     record = json.loads(Path(f"{part.folder}/part.json").read_text(encoding="utf-8"))
-    assert (record["key"], record["documents"], record["quarantined"], record["source"], record["file"]) == (
-        part.key,
-        3,
-        1,
-        "web",
-        "a.jsonl",
-    )
-    assert sorted(os.listdir(part.folder)) == ["documents.parquet", "features.parquet", "part.json", "quarantine.jsonl"]
+    found = [record[name] for name in ("key", "documents", "quarantined", "source", "file", "input_files")]
+    assert found == [part.key, 3, 1, "web", "a.jsonl", 1]
+    names = ["documents.parquet", "features.parquet", "files.jsonl", "part.json", "quarantine.jsonl"]
+    assert sorted(os.listdir(part.folder)) == names
 
 
 def test_parts_come_in_the_order_of_the_plan(plan_of: Callable[..., Plan], tmp_path: Path) -> None:
@@ -172,7 +106,7 @@ def test_the_same_bytes_with_one_worker_and_with_two(plan_of: Callable[..., Plan
     for name, workers in (("first", 1), ("again", 1), ("two", 2)):
         make(plan, tmp_path / name, workers)
     first = tree_bytes(tmp_path / "first")
-    assert len(first) == 4 * 4
+    assert len(first) == 4 * 5
     assert first == tree_bytes(tmp_path / "again") == tree_bytes(tmp_path / "two")
 
 
@@ -223,21 +157,95 @@ def test_what_a_killed_run_left_does_not_matter(plan_of: Callable[..., Plan], tm
     plan = plan_of({"a.jsonl": LINES})
     (part,) = make(plan, tmp_path)
     whole = tree_bytes(tmp_path / "work")
-    shutil.copytree(part.folder, f"{part.folder}.{os.getpid()}.tmp")
     damage_record(Path(part.folder))
     (Path(part.folder) / "stray").write_text("x")
     make(plan, tmp_path)
     assert tree_bytes(tmp_path / "work") == whole
 
 
-def test_equal_files_of_the_same_name_share_one_part(plan_of: Callable[..., Plan], tmp_path: Path) -> None:
-    plan = plan_of({"2023/a.jsonl": LINES, "2024/a.jsonl": LINES, "2025/a.jsonl": LINES[:1]})
+def test_equal_files_of_one_name_share_a_part(plan_of: Callable[..., Plan], tmp_path: Path) -> None:
+    folders = ("2023", "2024", "2025")
+    for folder in folders:
+        for number in range(PART_FILES + 1):  # one more than a part takes: they lie in several
+            store(tmp_path / folder / f"{number}.jsonl", LINES[:1] if folder != "2025" else LINES[1:2])
+    plan = plan_of({}, sources={"web": {**SPEC, "paths": ["2023"]}, "same": {**SPEC, "paths": ["2024"]}})
     parts = make(plan, tmp_path)
-    assert [part.documents for part in parts] == [3, 3, 1]
-    assert parts[0].folder == parts[1].folder != parts[2].folder
-    assert len(os.listdir(tmp_path / "work/annotate")) == 2
-    (log,) = [entry for entry in (tmp_path / "logs").iterdir() if entry.is_dir()]
-    assert len(list((log / "completions").iterdir())) == 2  # two workers on one folder would take it from each other
+    assert sum(part.documents for part in parts) == 2 * (PART_FILES + 1) and len(parts) >= 4
+    twice = plan_of({}, sources={"web": {**SPEC, "paths": ["2023/*", "2025/*"]}})
+    again = make(twice, tmp_path)
+    assert {part.folder for part in again} & {part.folder for part in parts}  # what is known of a source is not made again
+
+
+def test_files_of_one_source_make_a_part_that_tells_them_apart(plan_of: Callable[..., Plan], tmp_path: Path) -> None:
+    files = {"b.jsonl": LINES[:2], "a.jsonl": LINES[2:], "empty.jsonl": []}
+    (part,) = make(plan_of(files, sources={"web": {**SPEC, "paths": list(files)}}), tmp_path)
+    assert (part.source, os.path.basename(part.file.path), part.files, part.documents, part.quarantined) == ("web", "b.jsonl", 3, 3, 2)
+    rows = [json.loads(line) for line in Path(f"{part.folder}/files.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [(row["file"], row["documents"], row["quarantined"]) for row in rows] == [
+        ("b.jsonl", 2, 0), ("a.jsonl", 1, 1), ("empty.jsonl", 0, 1),
+    ]  # fmt: skip
+    assert [row["sha256"] for row in rows] == [hashlib.sha256((tmp_path / row["file"]).read_bytes()).hexdigest() for row in rows]
+    ids = pq.read_table(f"{part.folder}/documents.parquet", columns=["id"]).column("id").to_pylist()
+    assert ids == ["web:1", "web:2", "web:4"]
+
+
+# --- input that cannot be read or does not hold still
+
+
+def test_what_cannot_be_opened_is_quarantined_and_the_rest_is_read(plan_of: Callable[..., Plan], tmp_path: Path) -> None:
+    store(tmp_path / "in/good.jsonl", LINES[:2])
+    os.mkfifo(tmp_path / "in/pipe.jsonl")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "in/socket.jsonl"))
+    (tmp_path / "in/loop.jsonl").symlink_to("loop.jsonl")
+    (tmp_path / "in/gone.jsonl").symlink_to("nowhere.jsonl")
+    (tmp_path / "in/link.jsonl").symlink_to("good.jsonl")
+    (tmp_path / "in/round").symlink_to(".")  # a folder that holds itself
+    (part,) = make(plan_of({}, sources={"web": {**SPEC, "paths": ["in"]}}), tmp_path)
+    rows = [json.loads(line) for line in Path(f"{part.folder}/quarantine.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert {row["path"]: row["error"] for row in rows} == {
+        "gone.jsonl": "FileNotFoundError: No such file or directory",
+        "loop.jsonl": "OSError: Too many levels of symbolic links",
+        "pipe.jsonl": "OSError: is no file but a pipe",
+        "socket.jsonl": "OSError: is no file but a socket",
+    }
+    assert part.documents == 4  # the file and the link to it
+    (tmp_path / "in/gone.jsonl").unlink()
+    store(tmp_path / "in/gone.jsonl", LINES[3:])
+    (whole,) = make(plan_of({}, sources={"web": {**SPEC, "paths": ["in"]}}), tmp_path)
+    assert whole.key != part.key and whole.documents == 5
+
+
+def test_a_file_that_changes_while_it_is_read_ends_the_run(
+    plan_of: Callable[..., Plan], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = plan_of({"a.jsonl": LINES})
+    measure = features.annotate
+
+    def grow(batch: list[Document]) -> Any:
+        store(tmp_path / "a.jsonl", [*LINES, {"id": "5", "text": "後來加的一行"}])
+        return measure(batch)
+
+    monkeypatch.setattr(features, "annotate", grow)
+    with pytest.raises(UserError, match=r"a\.jsonl: changed while it was read"):
+        make(plan, tmp_path)
+    assert os.listdir(tmp_path / "work/annotate") == []
+    monkeypatch.undo()
+    assert make(plan_of({}, sources={"web": {**SPEC, "paths": ["a.jsonl"]}}), tmp_path)[0].documents == 4
+
+
+def test_a_file_that_is_only_touched_is_no_other_file(
+    plan_of: Callable[..., Plan], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = plan_of({"a.jsonl": LINES})
+    measure = features.annotate
+
+    def touch(batch: list[Document]) -> Any:
+        os.utime(tmp_path / "a.jsonl", ns=(0, 0))
+        return measure(batch)
+
+    monkeypatch.setattr(features, "annotate", touch)
+    assert make(plan, tmp_path)[0].documents == 3
 
 
 # --- documents as a table

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,9 +17,12 @@ from corpus import decisions
 from corpus.annotate import Part, document_table
 from corpus.assemble import SHARD_SCHEMA, Quota, TokenCounter, assemble, without_lines
 from corpus.decisions import Decisions
+from corpus.features import PII_SPAN
+from corpus.policy import Action, load_policy
 from corpus.recipe import CorpusRecipe, InputFile
 from factory.errors import UserError
 from factory.records import Document, License, Reason
+from factory.zh.pii import PLACEHOLDERS, find
 
 Corpus = tuple[list[Part], Decisions]
 SENTENCES = [
@@ -45,6 +50,8 @@ def corpus_of(folder: Path, *files: tuple[str, list[str]]) -> Corpus:
             for name, column in decided.columns.items():
                 column.append(row.get(name))
         pq.write_table(document_table(documents, texts), place / "documents.parquet")
+        spans = [[span._asdict() for span in find(text)] for text in texts]
+        pq.write_table(pa.table({"pii_spans": pa.array(spans, pa.list_(PII_SPAN))}), place / "features.parquet")
         parts.append(Part(InputFile(source, f"{index}.jsonl", 0), "key", str(place), len(texts), 0, 0))
     return parts, decided
 
@@ -56,8 +63,13 @@ def recipe(sources: dict[str, dict[str, Any]], **changes: Any) -> CorpusRecipe:
     return CorpusRecipe.model_validate({"name": "test", "output": "x", "sources": named, "mixture": mixture, **changes})
 
 
-def assembled(parts: list[Part], decided: Decisions, wanted: CorpusRecipe, output: Path) -> tuple[list[str], dict[str, Quota]]:
-    return assemble(parts, decided, wanted, TokenCounter(wanted.mixture.tokenizer, wanted.mixture.tokens_per_char), str(output))
+def assembled(
+    parts: list[Part], decided: Decisions, wanted: CorpusRecipe, output: Path, **actions: dict[str, str]
+) -> tuple[list[str], dict[str, Quota]]:
+    counter = TokenCounter(wanted.mixture.tokenizer, wanted.mixture.tokens_per_char)
+    return assemble(
+        parts, decided, wanted, load_policy("taiwan-v2", ".").model_copy(update={"personal_data": actions}), counter, str(output)
+    )
 
 
 def kept_ids(decided: Decisions) -> list[str]:
@@ -317,3 +329,39 @@ def test_a_tokenizer_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
         with pytest.raises(UserError, match=r"^mixture\.tokenizer: .*tokenizer\.json") as error:
             TokenCounter(str(tmp_path / name), 1)
         assert "\n" not in str(error.value)
+
+
+# --- personal data
+
+
+def test_personal_data_is_redacted_where_the_policy_says_so(tmp_path: Path) -> None:
+    text = "請洽王先生 0912-345-678\n或寫信到 wang@mail.example\n謝謝大家的幫忙"
+    files = [("web", [text, "沒有號碼的一行字"]), ("notice", [text])]
+    parts, decided = corpus_of(tmp_path, *files)
+    actions = {"notice": {"mobile": Action.KEEP}}
+    assembled(parts, decided, recipe({"web": {}, "notice": {}}), tmp_path, **actions)
+    rows = {row["id"]: row for found in shards(tmp_path).values() for row in found}
+    hidden = text.replace("0912-345-678", PLACEHOLDERS["mobile"]).replace("wang@mail.example", PLACEHOLDERS["email"])
+    assert rows["web:0"]["text"] == hidden
+    assert rows["notice:0"]["text"] == text.replace("wang@mail.example", PLACEHOLDERS["email"])
+    assert decided.columns["redacted"] == [2, 0, 1]
+    assert decided.columns["chars"][0] == rows["web:0"]["tokens"] == len(hidden)
+
+
+def test_lines_are_counted_in_the_text_before_it_was_redacted(tmp_path: Path) -> None:
+    parts, decided = corpus_of(tmp_path, ("web", ["第一行 0912-345-678\n第二行要刪掉\n第三行 0987-654-321"]))
+    decided.columns["dropped_lines"][0] = [1]
+    assembled(parts, decided, recipe({"web": {}}, deduplicate={"lines": {"min_remaining_chars": 1}}), tmp_path)
+    mobile = PLACEHOLDERS["mobile"]
+    assert shards(tmp_path)["web-00000.parquet"][0]["text"] == f"第一行 {mobile}\n第三行 {mobile}"
+
+
+def test_titles_and_metadata_are_redacted_too(tmp_path: Path) -> None:
+    parts, decided = corpus_of(tmp_path, ("web", ["內文沒有號碼，標題和附註才有"]))
+    metadata = {"note": '打 0912-345-678 或說 "你好"', "number": 912345678, "list": [1]}
+    document = Document("web:0", "內文沒有號碼，標題和附註才有", "web", License.CC0, title="售票 0987-654-321", metadata=metadata)
+    pq.write_table(document_table([document], [document.text]), f"{parts[0].folder}/documents.parquet")
+    assembled(parts, decided, recipe({"web": {}}), tmp_path)
+    row = shards(tmp_path)["web-00000.parquet"][0]
+    assert row["title"] == f"售票 {PLACEHOLDERS['mobile']}"
+    assert json.loads(row["metadata"]) == {**metadata, "note": f'打 {PLACEHOLDERS["mobile"]} 或說 "你好"'}

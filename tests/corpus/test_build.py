@@ -33,7 +33,7 @@ def prose(count: int) -> list[dict[str, str]]:
 def build_json(recipe: Path, *arguments: str) -> dict[str, Any]:
     done = twllm("corpus", "build", str(recipe), "--json", *arguments)
     assert done.returncode == 0, done.stderr
-    result: dict[str, Any] = json.loads(done.stdout)
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result
 
 

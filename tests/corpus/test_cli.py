@@ -20,7 +20,7 @@ from corpus.features import FEATURES
 from factory.cli import main
 from tests.corpus.conftest import RECIPE, tree_bytes, twllm
 
-VERBS = ("build", "plan", "why", "diff", "stats", "report", "features")
+VERBS = ("build", "plan", "why", "diff", "stats", "report", "features", "fetch", "rights")
 
 
 class Done(NamedTuple):
@@ -85,7 +85,23 @@ def test_help_lists_every_verb_and_imports_none_of_what_they_need() -> None:
 @pytest.mark.parametrize("arguments", [("corpus", "biuld"), ("corpus", "why"), ("corpus", "build"), ("corpus", "diff", "a"), ("corpse",)])
 def test_bad_usage_is_exit_code_2(run: Callable[..., Done], arguments: tuple[str, ...]) -> None:
     done = run(*arguments)
-    assert done.code == 2 and "Usage: twllm" in done.err and "Traceback" not in done.err
+    assert (done.code, done.out) == (2, "") and done.err.startswith("twllm: ") and done.err.count("\n") == 1
+    assert "--help'." in done.err
+
+
+@pytest.mark.parametrize("value", ["-1", "0", "many"])
+def test_a_bad_number_of_workers_is_one_line(run: Callable[..., Done], value: str) -> None:
+    done = run("corpus", "build", str(RECIPE), "--workers", value)
+    assert (done.code, done.err.count("\n")) == (2, 1) and done.err.startswith("twllm: Invalid value for '--workers'")
+
+
+def test_no_command_at_all_shows_the_help(run: Callable[..., Done]) -> None:
+    assert all((done := run(*arguments)).code == 2 and "Usage: twllm" in done.out + done.err for arguments in ((), ("corpus",)))
+
+
+def test_an_error_of_a_build_is_an_event_with_json(run: Callable[..., Done]) -> None:
+    done = run("corpus", "build", "gone.yaml", "--json")
+    assert done.code == 2 and json.loads(done.out) == {"event": "error", "message": done.err.strip().removeprefix("twllm: ")}
 
 
 # --- every verb with --json
@@ -95,16 +111,26 @@ def test_build_prints_json_and_nothing_else_or_its_stages_and_the_corpus(rows_re
     recipe = rows_recipe([{"id": "1", "text": "短"}, {"id": "2"}])
     done = twllm("corpus", "build", str(recipe), "--json")
     assert (done.returncode, done.stderr) == (0, "")
-    found = json.loads(done.stdout)
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    stages = ["annotate", "decide", "deduplicate", "assemble", "report"]
+    for kind in ("stage", "done"):
+        assert [event["stage"] for event in events if event["event"] == kind] == stages
+    assert {event["event"] for event in events[:-1]} <= {"stage", "progress", "done"}
+    assert all(event["documents"] == 1 for event in events if event["event"] == "done")
+    found = events[-1]
+    assert found["event"] == "result"
     assert found["output"] == str(tmp_path / "run") and found["agreement"] is None
     assert found["funnel"]["rows"] == {
         "documents": 2, "kept": 0, "removed": 1, "quarantined": 1, "reasons": {"too_short": 1, "unreadable": 1},
-        "chars_kept": 0, "tokens_kept": 0,
+        "chars_kept": 0, "tokens_kept": 0, "redacted": 0,
     }  # fmt: skip
     assert found["reused"] == {"decide": False, "deduplicate": False, "assemble": False}
     again = twllm("corpus", "build", str(recipe))
     assert again.returncode == 0
-    assert again.stderr.splitlines() == ["annotate …", "decide …", "deduplicate …", "assemble …", "report …"]
+    assert again.stderr.splitlines()[::2] == [f"{stage} …" for stage in stages]
+    ends = again.stderr.splitlines()[1::2]
+    assert [line.partition(":")[0] for line in ends] == stages and all("1 documents" in line for line in ends)
+    assert [line.endswith("reused") for line in ends] == [True, True, True, True, False]
     where = f"corpus: {tmp_path}/run/data\nreport: {tmp_path}/run/report.html\n"
     assert "\nreused: decide, deduplicate, assemble\n" in again.stdout and again.stdout.endswith(where)
     assert "nothing was kept" in again.stdout and "rows: rows.jsonl, line 2: " in again.stdout
@@ -223,7 +249,7 @@ def test_a_tokenizer_beside_the_recipe_counts_the_corpus(
     by_character.save(str(tmp_path / "tokenizer.json"))
     text = "這一帶的居民習慣在傍晚沿著河堤散步，順便到市場買隔天早餐要用的蔬菜，遇到熟人就停下來聊幾句，直到路燈亮起才回家。"
     recipe = rows_recipe([{"id": "1", "text": text}], mixture={"tokenizer": "tokenizer.json"}, workers=1)
-    built = run("corpus", "build", str(recipe), "--json").json()
+    built = json.loads(run("corpus", "build", str(recipe), "--json").out.splitlines()[-1])
     assert built["funnel"]["rows"]["tokens_kept"] == len(by_character.encode(text).ids) == len(text)
     plan = run("corpus", "plan", str(recipe), "--json").json()
     assert plan["sources"]["rows"]["tokens"] == len(text)

@@ -21,14 +21,15 @@ RULES: list[dict[str, Any]] = [
     {"id": "abolished", "reason": "abolished", "remove_if": {"flags": {"contains": "abolished"}}},
     {"id": "short", "reason": "too_short", "remove_if": {"chars": {"lt": 40}}},
     {"id": "foreign", "reason": "language", "remove_if": {"lane": {"one_of": ["ja", "ko"]}}},
-    {"id": "list", "reason": "personal_data", "remove_if": {"mobiles": {"ge": 3}, "chars": {"lt": 3000}}},
+    {"id": "list", "reason": "personal_data", "remove_if": {"pii_mobile": {"ge": 3}, "chars": {"lt": 3000}}},
     {"id": "sure", "reason": "language", "remove_if": {"fasttext_score": {"lt": 0.5}}},
 ]
-DEFAULTS = {"chars": 100, "lane": "zh-Hant", "mobiles": 0, "flags": [], "fasttext_score": None}
+DEFAULTS = {"chars": 100, "lane": "zh-Hant", "pii_mobile": 0, "flags": [], "fasttext_score": None}
 
 
-def policy(**sources: Any) -> Policy:
-    return Policy.model_validate({"name": "test", "version": "1", "rules": [{**rule, **FACTS} for rule in RULES], "sources": sources})
+def policy(personal_data: dict[str, Any] | None = None, **sources: Any) -> Policy:
+    rules = [{**rule, **FACTS} for rule in RULES]
+    return Policy.model_validate({"name": "test", "version": "1", "rules": rules, "sources": sources, "personal_data": personal_data or {}})
 
 
 def recipe(**types: str) -> CorpusRecipe:
@@ -74,8 +75,8 @@ def test_rows_stand_in_the_order_of_the_parts(tmp_path: Path) -> None:
         ({"chars": 40}, None, None, None, None),
         ({"lane": "ko"}, "language", "foreign", "lane=ko", "lane in ja ko"),
         ({"flags": ["abolished"]}, "abolished", "abolished", "flags=['abolished']", "flags has abolished"),
-        ({"mobiles": 3, "chars": 2999}, "personal_data", "list", "mobiles=3, chars=2999", "mobiles ≥ 3 and chars < 3000"),
-        ({"mobiles": 3, "chars": 3000}, None, None, None, None),
+        ({"pii_mobile": 3, "chars": 2999}, "personal_data", "list", "pii_mobile=3, chars=2999", "pii_mobile ≥ 3 and chars < 3000"),
+        ({"pii_mobile": 3, "chars": 3000}, None, None, None, None),
         ({"fasttext_score": 0.25}, "language", "sure", "fasttext_score=0.25", "fasttext_score < 0.5"),
         ({"fasttext_score": None}, None, None, None, None),
         ({"flags": ["abolished"], "chars": 1, "lane": "ja"}, "abolished", "abolished", "flags=['abolished']", "flags has abolished"),
@@ -89,6 +90,23 @@ def test_a_removal_says_what_was_seen_and_what_was_asked(
     assert found["status"] == ("removed" if reason else "kept")
     assert (found["reason"], found["rule"], found["observed"], found["threshold"]) == (reason, rule, observed, threshold)
     assert [found[name] for name in ("kept_id", "similarity", "dropped_lines", "tokens")] == [None] * 4
+
+
+def test_a_kind_of_personal_data_may_remove_a_document(tmp_path: Path) -> None:
+    wanted = policy({"default": {"passport": "drop"}, "news": {"passport": "keep"}, "diary": {"email": "drop"}})
+    row = {"pii_passport": 2, "pii_email": 1}
+    parts = [
+        part(tmp_path / name, name, {"id": f"{name}:1", **row}, {"id": f"{name}:2", "pii_mobile": 1}) for name in ("web", "press", "diary")
+    ]
+    decided = decide(parts, wanted, recipe(web="rows", press="news", diary="rows"))
+    found = {name: row_of(decided, f"{name}:1") for name in ("web", "press", "diary")}
+    assert [found[name]["rule"] for name in found] == ["personal_data.passport", None, "personal_data.email"]
+    assert (found["web"]["reason"], found["web"]["observed"], found["web"]["threshold"]) == (
+        "personal_data",
+        "pii_passport=2",
+        "pii_passport ≥ 1",
+    )
+    assert [row_of(decided, f"{name}:2")["status"] for name in found] == ["kept"] * 3
 
 
 def test_a_source_is_judged_by_its_own_thresholds(tmp_path: Path) -> None:

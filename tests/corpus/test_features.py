@@ -16,6 +16,7 @@ from corpus.features import FEATURES, MAX_LEXICON_WORDS, SCHEMA, annotate, line_
 from factory.records import Document
 from factory.zh.matcher import THREATS, entries
 from factory.zh.ngrams import NUM_PERM
+from factory.zh.pii import KINDS
 
 # 10 Han, 3 punctuation marks, a digit and a Latin letter; 的, 在, 上 and 個 are function characters, 個 and 餅 Traditional only
 BY_HAND = "小明的家在山上。\n\n- 3個A餅\n好！"
@@ -55,9 +56,8 @@ def test_a_document_by_hand() -> None:
         **{f"{language}_density": 0.0 for language in ("yue", "nan", "hak")},
         "fasttext_label": None,
         "fasttext_score": None,
-        "national_ids": 0,
-        "mobiles": 0,
-        "emails": 0,
+        **{f"pii_{kind}": 0 for kind in KINDS},
+        "pii_spans": [],
         "removed_chars": 0,
         "private_mapped": 0,
         "mojibake_repaired": False,
@@ -90,8 +90,14 @@ def test_personal_data_is_counted_once_a_number() -> None:
     found = row_of(
         "電話 0912-345-678、0912345678 或 0987654321，身分證 A123456789，信箱 a@mail.example 與 b@mail.example 和 a@mail.example"
     )
-    assert (found["mobiles"], found["national_ids"], found["emails"]) == (2, 1, 2)
-    assert row_of("身分證 A123456788")["national_ids"] == 0
+    assert (found["pii_mobile"], found["pii_national_id"], found["pii_email"]) == (2, 1, 2)
+    assert [span["kind"] for span in found["pii_spans"]] == ["mobile"] * 3 + ["national_id"] + ["email"] * 3
+    assert row_of("身分證 A123456788")["pii_national_id"] == 0
+
+
+def test_personal_data_is_placed_in_the_normalised_text() -> None:
+    found = row_of("\u200b電話\x00 0912-345-678。")
+    assert found["pii_spans"] == [{"kind": "mobile", "start": 3, "end": 15}]
 
 
 def test_what_normalising_changed_is_counted() -> None:
@@ -213,7 +219,7 @@ def test_short_lines_have_no_hash(line: str, hashed: bool) -> None:
 def test_each_feature_is_a_column_with_unit_and_meaning() -> None:
     assert list(FEATURES) == [name for name in SCHEMA.names if name in FEATURES]
     assert set(features.SCHEMA.names) - set(FEATURES) == {
-        "id", "variety_words", "variety_paragraphs", "lexicon_words", "raw_sha256", "exact_hash", "minhash", "line_hashes",
+        "id", "variety_words", "variety_paragraphs", "lexicon_words", "pii_spans", "raw_sha256", "exact_hash", "minhash", "line_hashes",
     }  # fmt: skip
     for name, feature in FEATURES.items():
         assert feature.type == SCHEMA.field(name).type

@@ -17,11 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpus import features
-from corpus.policy import BUNDLED, Condition, Policy, Rule, apply_rules, columns_of, load_policy
+from corpus.policy import BUNDLED, Action, Condition, Policy, Rule, apply_rules, columns_of, load_policy
 from corpus.recipe import CorpusRecipe
 from corpus.sources.spec import open_source
 from factory.errors import UserError
-from factory.recipe import load_model
+from factory.recipe import load_model, parse_model
 from factory.records import Document
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "taiwan-v2.yaml"
@@ -131,8 +131,8 @@ def test_the_first_rule_that_fires_wins(order: tuple[str, str], reason_index: in
 
 
 def test_a_rule_fires_only_where_all_its_conditions_hold() -> None:
-    table = pa.table({"chars": [100, 100, 5000, None], "mobiles": [3, 2, 3, 3]})
-    assert apply_rules(table, (rule("list", mobiles={"ge": 3}, chars={"lt": 3000}),)).fired == [0, -1, -1, -1]
+    table = pa.table({"chars": [100, 100, 5000, None], "pii_mobile": [3, 2, 3, 3]})
+    assert apply_rules(table, (rule("list", pii_mobile={"ge": 3}, chars={"lt": 3000}),)).fired == [0, -1, -1, -1]
 
 
 def test_no_rules_and_no_rows() -> None:
@@ -298,3 +298,20 @@ def test_the_bundled_policy_keeps_the_statutes(twllm_data: Path, tmp_path: Path)
     removed = {d.parent_id or d.id: verdicts.rules[fired].id for d, fired in zip(documents, verdicts.fired, strict=True) if fired >= 0}
     kept = len(laws) - len(removed)
     assert kept >= 0.99 * SAMPLED_LAWS, f"{kept} of {SAMPLED_LAWS} laws kept; removed: {removed}"
+
+
+def test_what_a_policy_does_not_name_of_personal_data_is_redacted() -> None:
+    found = load_policy("taiwan-v2", ".")
+    assert set(found.personal_actions("anything", "rows").values()) == {Action.REDACT, Action.KEEP}
+    assert found.personal_actions("anything", "rows")["company_id"] is Action.KEEP
+    assert set(found.personal_actions("statutes", "law").values()) == {Action.KEEP}
+    bare = Policy.model_validate({"name": "x", "version": "1", "rules": [rule("short", chars={"lt": 1}).model_dump(mode="json")]})
+    assert set(bare.personal_actions("anything", "law").values()) == {Action.REDACT}
+
+
+def test_an_unknown_kind_of_personal_data_is_named() -> None:
+    rules = [rule("short", chars={"lt": 1}).model_dump(mode="json")]
+    with pytest.raises(UserError, match="no kind of personal data is called 'mobil'; did you mean 'mobile'"):
+        parse_model({"name": "x", "version": "1", "rules": rules, "personal_data": {"default": {"mobil": "keep"}}}, Policy, "p.yaml")
+    with pytest.raises(UserError, match="personal_data.default.mobile.*hide"):
+        parse_model({"name": "x", "version": "1", "rules": rules, "personal_data": {"default": {"mobile": "hide"}}}, Policy, "p.yaml")

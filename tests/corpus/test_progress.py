@@ -1,15 +1,23 @@
-"""What a person sees while a build runs: datatrove's chatter kept away, and figures that end at the whole."""
+"""What a person or a program sees while a build runs: datatrove's chatter kept away, and figures that can be believed."""
 
 from __future__ import annotations
 
+import contextlib
+import io
+import json
 import os
+import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from corpus.progress import quiet_datatrove, watching
+from corpus.progress import LINE_SECONDS, Meter, Progress, as_json_lines, as_lines, duration, facts, quiet_datatrove
+from tests.corpus.conftest import REPOSITORY
 
 
 def test_standard_error_goes_to_the_log_and_comes_back(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -48,47 +56,95 @@ def test_no_descriptor_is_left_open(tmp_path: Path) -> None:
     assert len(os.listdir("/proc/self/fd")) == before
 
 
-def test_progress_ends_at_the_sum_of_all_tasks(tmp_path: Path) -> None:
-    seen: list[tuple[int, int]] = []
-    with watching(str(tmp_path / "logs"), 900, lambda done, total: seen.append((done, total))):
-        for task, done in enumerate(("100", "250", "")):
-            (tmp_path / "logs" / f"progress-{task}").write_text(done)
-        (tmp_path / "logs" / "stats.json").write_text("no figure")
-    assert seen[-1] == (350, 900)
-    assert all(total == 900 and done <= 350 for done, total in seen)
+# --- figures and how they are shown
 
 
-def test_progress_without_tasks_is_nothing_done(tmp_path: Path) -> None:
-    seen: list[tuple[int, int]] = []
-    with watching(str(tmp_path / "new"), 5, lambda done, total: seen.append((done, total))):
-        pass
-    assert seen[-1] == (0, 5)
+def test_speeds_and_time_left_come_from_stored_bytes() -> None:
+    half = Progress("annotate", "progress", 10.0, documents=50, bytes=5_000_000, total_bytes=20_000_000)
+    assert (half.documents_per_second, half.megabytes_per_second, half.share, half.seconds_left) == (5.0, 0.5, 0.25, 30.0)
+    assert half.row() == {
+        "event": "progress", "stage": "annotate", "seconds": 10.0, "documents": 50, "bytes": 5_000_000, "total_documents": None,
+        "total_bytes": 20_000_000, "documents_per_second": 5.0, "megabytes_per_second": 0.5, "seconds_left": 30.0, "reused": False,
+    }  # fmt: skip
+    by_documents = half._replace(total_bytes=None, total_documents=100)
+    assert by_documents.seconds_left == 10.0
+    assert half._replace(total_bytes=None).seconds_left is None
+    assert half._replace(bytes=0).seconds_left is None and half._replace(seconds=0.0).documents_per_second == 0.0
 
 
-def test_progress_is_reported_once_more_where_the_work_fails(tmp_path: Path) -> None:
-    seen: list[int] = []
-    with pytest.raises(RuntimeError), watching(str(tmp_path), 5, lambda done, total: seen.append(done)):
-        (tmp_path / "progress-0").write_text("3")
-        raise RuntimeError
-    assert seen[-1] == 3
+@given(st.integers(0, 10**12), st.integers(0, 10**12), st.floats(0, 1e6))
+def test_no_figure_is_negative_or_more_than_the_whole(done: int, total: int, seconds: float) -> None:
+    found = Progress("annotate", "progress", seconds, documents=done, bytes=done, total_bytes=total)
+    assert found.share is None or 0 <= found.share <= 1
+    assert found.seconds_left is None or found.seconds_left >= 0
+    assert "-" not in facts(found)
 
 
-FORKS = """
-import os, signal
-from corpus.progress import dying_with_parent
-with dying_with_parent():
-    if os.fork() == 0:
-        print("ready", flush=True)
-        signal.pause()
-signal.pause()
-"""
+def test_a_meter_tells_beginning_middle_and_end() -> None:
+    seen: list[Progress] = []
+    meter = Meter("decide", seen.append, total_documents=10, total_bytes=100)
+    meter.advance(5, 50)
+    meter.done(10, 100, reused=True)
+    assert [(p.event, p.documents, p.bytes, p.total_bytes, p.reused) for p in seen] == [
+        ("stage", 0, 0, 100, False), ("progress", 5, 50, 100, False), ("done", 10, 100, 100, True),
+    ]  # fmt: skip
+    assert seen[0].seconds <= seen[1].seconds <= seen[2].seconds
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="prctl is Linux's")
-def test_a_forked_process_dies_with_its_parent() -> None:
-    parent = subprocess.Popen([sys.executable, "-c", FORKS], stdout=subprocess.PIPE)
-    assert parent.stdout is not None and parent.stdout.readline() == b"ready\n"
-    parent.kill()
-    assert parent.stdout.read() == b""  # ends only when the fork has closed its copy, too
-    parent.wait()
-    parent.stdout.close()
+STEPS = [
+    Progress("annotate", "stage", 0.0, total_bytes=4_000_000),
+    Progress("annotate", "progress", 1.0, documents=1, bytes=1_000_000, total_bytes=4_000_000),
+    Progress("annotate", "progress", 2.0, documents=2, bytes=2_000_000, total_bytes=4_000_000),
+    Progress("annotate", "done", 4.0, documents=4, bytes=4_000_000, total_documents=4, total_bytes=4_000_000),
+]
+
+
+def test_plain_lines_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("corpus.progress.time.monotonic", lambda: clock[0])
+    stream = io.StringIO()
+    with as_lines(stream) as report:
+        for clock[0], step in zip((0.0, 10.0, LINE_SECONDS, LINE_SECONDS + 1), STEPS, strict=True):
+            report(step)
+    assert stream.getvalue().splitlines() == [
+        "annotate …",
+        "annotate: 2 documents, 2.0 MB, 1 documents/s, 1.0 MB/s, 2.0 s left",
+        "annotate: 4 documents, 4.0 MB, 1 documents/s, 1.0 MB/s, 4.0 s",
+    ]
+
+
+def test_json_lines_are_objects_and_progress_is_bounded() -> None:
+    stream = io.StringIO()
+    with as_json_lines(stream) as report:
+        for step in STEPS:
+            report(step)
+    rows = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [row["event"] for row in rows] == ["stage", "done"]  # the others came within a second
+    assert rows[-1]["seconds_left"] == 0.0
+
+
+def test_a_terminal_keeps_a_line_for_each_stage() -> None:
+    """In a terminal of its own: what stands there at the end, without the codes that draw it."""
+    code = (
+        "import sys; from corpus.progress import as_bars; from tests.corpus.test_progress import STEPS\n"
+        "with as_bars(sys.stderr) as report:\n"
+        "    for step in [*STEPS, *(step._replace(stage='decide') for step in STEPS)]: report(step)\n"
+    )
+    master, slave = pty.openpty()
+    child = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=REPOSITORY, stderr=slave, env={**os.environ, "TERM": "xterm", "COLUMNS": "120"}
+    )
+    os.close(slave)
+    drawn = b""
+    with contextlib.suppress(OSError):  # Linux: a terminal whose other end is closed
+        while piece := os.read(master, 1 << 16):
+            drawn += piece
+    assert child.wait() == 0
+    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", drawn.decode()).replace("\r", "\n").splitlines()
+    for stage in ("annotate", "decide"):
+        assert any(line.split()[:1] == [stage] and "4 documents, 4.0 MB, 1 documents/s, 1.0 MB/s, 4.0 s" in line for line in shown[-4:])
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0.04, "0.0 s"), (59.9, "59.9 s"), (200, "3 min 20 s"), (7_500, "2 h 5 min")])
+def test_durations_read_well(seconds: float, text: str) -> None:
+    assert duration(seconds) == text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from typing import Any
 
@@ -13,7 +12,8 @@ from corpus.build import Result
 from corpus.decisions import SourceCounts
 from corpus.estimate import Estimate, SourceEstimate
 from corpus.labels import Agreement, Disagreement
-from corpus.show import SHOWN, progress, show_diff, show_estimate, show_result, show_stats, show_why, table
+from corpus.show import SHOWN, show_diff, show_estimate, show_result, show_stats, show_submission, show_why, table
+from corpus.slurm import Request, Submission
 from corpus.why import Difference, Explanation, Move
 
 FUNNEL = {
@@ -98,7 +98,7 @@ def test_a_long_list_of_disagreements_is_cut(capsys: pytest.CaptureFixture[str])
 def test_a_build_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     show_result(result(Agreement(1, 0, 0, [], [Disagreement("web:1", "詩", "keep", "scam")]), decide=True), as_json=True)
     found = json.loads(capsys.readouterr().out)
-    assert set(found) == {"output", "funnel", "agreement", "reused"}
+    assert set(found) == {"event", "output", "funnel", "agreement", "reused"} and found["event"] == "result"
     assert found["output"] == "runs/x" and found["reused"] == {"decide": True}
     assert found["funnel"]["law"] == FUNNEL["law"]._asdict()
     assert found["agreement"]["labelled"] == 1
@@ -184,20 +184,22 @@ def test_an_estimate(capsys: pytest.CaptureFixture[str]) -> None:
     assert (as_json["workers"], as_json["wall_seconds"], as_json["disk_bytes"]) == (4, 90.0, 3_120_000_000)
 
 
-def test_progress_without_a_terminal_is_a_line_a_stage() -> None:
-    stream = io.StringIO()
-    with progress(stream) as report:
-        for stage, done in (("annotate", 0), ("annotate", 5), ("decide", 0), ("annotate", 9), ("decide", 0)):
-            report(stage, done, 10)
-    assert stream.getvalue() == "annotate …\ndecide …\n"
+REQUEST = Request(parts=8, array=3, parts_per_task=3, minutes=90, memory_gb=4, finish_memory_gb=6)
 
 
-def test_progress_on_a_terminal_shows_how_far_it_is() -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
+def test_a_submission_names_jobs_scripts_and_what_to_run(capsys: pytest.CaptureFixture[str]) -> None:
+    show_submission(Submission("7001", "7002", REQUEST, ("a.slurm", "b.slurm"), "runs/x/logs"), as_json=False)
+    out = capsys.readouterr().out
+    assert "job 7001, 8 parts in an array of 3 tasks of 3 parts, 4 GB and at most 90 minutes each" in out
+    assert all(text in out for text in ("job 7002", "a.slurm", "b.slurm", "squeue -j 7001,7002", "runs/x/logs"))
+    show_submission(Submission(None, "7003", REQUEST, ("b.slurm",), "runs/x/logs"), as_json=False)
+    out = capsys.readouterr().out
+    assert "every part is there" in out and "squeue -j 7003;" in out
 
-    stream = Terminal()
-    with progress(stream) as report:
-        report("annotate", 2_500_000, 10_000_000)
-    assert "2.5 MB of text measured, 10.0 MB of files" in stream.getvalue()
+
+def test_a_submission_as_json_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    show_submission(Submission("7001", "7002", REQUEST, ("a.slurm",), "logs"), as_json=True)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert json.loads(line) == {
+        "event": "result", "array_job": "7001", "finish_job": "7002", "request": REQUEST._asdict(), "scripts": ["a.slurm"], "logs": "logs",
+    }  # fmt: skip

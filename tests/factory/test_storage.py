@@ -232,6 +232,16 @@ def test_a_relative_path_is_listed(tree: Path, monkeypatch: pytest.MonkeyPatch) 
     assert [Path(name) for name in storage.list_files("deep/*.jsonl")] == [tree / "deep" / "c.jsonl"]
 
 
+@pytest.mark.parametrize("pattern", ["", "/**", "/**/*.jsonl"])
+def test_links_to_folders_are_not_followed_and_links_to_files_are_files(tree: Path, pattern: str) -> None:
+    (tree / "deep" / "loop").symlink_to(tree)
+    (tree / "deep" / "link.jsonl").symlink_to(tree / "a.jsonl")
+    (tree / "deep" / "broken.jsonl").symlink_to("nowhere")
+    found = [name.removeprefix(f"{tree}/") for name in storage.list_files(f"{tree}{pattern}")]
+    expected = ["a.jsonl", "b.jsonl", "deep/broken.jsonl", "deep/c.jsonl", "deep/deeper/d.txt", "deep/link.jsonl", "報導[全].jsonl"]
+    assert found == [name for name in expected if pattern != "/**/*.jsonl" or name.endswith(".jsonl")]
+
+
 @pytest.fixture
 def remote(tmp_path: Path) -> Iterator[str]:
     yield f"memory://{tmp_path.name}"
