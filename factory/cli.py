@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import sys
 import traceback
@@ -82,6 +83,10 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):  # wherever a library met it
+            place = f" ({error.filename})" if error.filename else ""
+            print(f"twllm: {error.strerror}{place}. Free space and run the same command again.", file=sys.stderr)
+            sys.exit(BAD_USAGE)
         traceback.print_exc()
         print(f"twllm: unexpected {type(error).__name__}: {error}. Please report it with the lines above.", file=sys.stderr)
         sys.exit(UNEXPECTED)

@@ -152,8 +152,13 @@ def read_text(file: InputFile) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def excerpt_of(content: bytes | str | dict[str, Any]) -> str:
+def excerpt_of(content: object) -> str:
     """The first characters of a bad row for whoever repairs it."""
     if isinstance(content, bytes):
         content = content[: 4 * MAX_EXCERPT_CHARS].decode("utf-8", "backslashreplace")
-    return str(content)[:MAX_EXCERPT_CHARS]
+    try:
+        return str(content)[:MAX_EXCERPT_CHARS]
+    except RecursionError:
+        return "(nested too deep to show)"
+    except ValueError:
+        return "(holds an integer too long to show)"

@@ -19,9 +19,11 @@ from factory.storage import stem
 
 MAX_LINE_BYTES = 64 << 20  # a longer JSONL line is rejected without being held in memory
 PARQUET_BATCH_ROWS = 256
+MAX_DEPTH = 200  # of objects and arrays in a .json row; a builder of deeper ones ends the process (C stack). orjson bounds a line by 1,024
 
 Rows = Iterator[Row | Rejected]
 _BOM = b"\xef\xbb\xbf"
+_TOO_DEEP = object()  # stands for a value over MAX_DEPTH
 
 
 def raw_rows(file: InputFile, list_keys: tuple[str, ...] = ()) -> Rows:
@@ -100,7 +102,9 @@ def _json_row(file: InputFile, place: str, number: int, line: bytes) -> Row | Re
 def _row(file: InputFile, place: str, number: int, data: object) -> Row | Rejected:
     if isinstance(data, dict):
         return Row(place, number, data)
-    return file.rejected(f"the row is {type(data).__name__}, not an object", place, excerpt_of(str(data)))
+    if data is _TOO_DEEP:
+        return file.rejected(f"the row is nested over {MAX_DEPTH} levels", place)
+    return file.rejected(f"the row is {type(data).__name__}, not an object", place, excerpt_of(data))
 
 
 class _WithoutMark:
@@ -179,14 +183,16 @@ def _value(first: tuple[str, Any], events: Iterator[tuple[str, Any]]) -> object:
     if first[0] not in ("start_map", "start_array"):
         return first[1]
     builder = ijson.ObjectBuilder()
-    depth = 0
+    depth = deepest = 0
     for kind, value in chain([first], events):
-        builder.event(kind, value)
         depth += kind in ("start_map", "start_array")
         depth -= kind in ("end_map", "end_array")
+        deepest = max(deepest, depth)
+        if deepest <= MAX_DEPTH:
+            builder.event(kind, value)
         if not depth:
             break
-    return builder.value
+    return builder.value if deepest <= MAX_DEPTH else _TOO_DEEP
 
 
 def _parquet(file: InputFile) -> Rows:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from factory.zh.pii.context import after, before, has_other_label, is_part_of_code
+from factory.zh.pii.context import after, before, cell_above, has_other_label, is_part_of_code, name_before
 from factory.zh.pii.span import Span
 
 # Ministry of the Interior: the letter stands for a two-digit number, I, O, W and Z out of alphabetical order
@@ -15,13 +15,16 @@ _COMPANY_WEIGHTS = (1, 2, 1, 2, 1, 2, 4, 1)
 _CARD = re.compile(r"(?<![A-Za-z0-9])(?:[A-Za-z][1289]|[A-Za-z][A-Da-d])[0-9]{8}(?![0-9])")
 _EIGHT = re.compile(r"(?<![0-9])(?<![0-9][-.,/])[0-9]{8}(?![0-9])")
 _COMPANY_LABEL = re.compile(
-    r"(?i)統編|統一編號|營利事業|稅籍編號|發票抬頭|抬頭|買受人|三聯式|(?<![a-z])(?:vat|gui|ubn|tax[ ]?id|business (?:id|no))(?![a-z])"
+    r"(?i)統編|統一編號|營利事業|稅籍(?:編號|登記)|發票抬頭|抬頭|買受人|三聯式|[買賣]方(?=[ :：]{0,2}$)"
+    r"|(?<![a-z])(?:vat|gui|ubn|tax[ _-]?(?:id|no)|business[ _](?:id|no))(?![a-z])"
 )
 _COMPANY_LABEL_AFTER = re.compile(
-    r"[ ,，、]?[(（]?[ ]?(?:是|為)?(?:我們|本|該|貴|敝)?(?:公司)?(?:的)?[ ]?(?:統編|統一編號)(?![:：是為 ]{0,3}[0-9])"
+    r"(?:[、,，與和及跟][^0-9。！？\n]{0,6}[0-9]{8})*"
+    r"[ ,，、]?[(（]?[ ]?(?:←|<-|⬅)?[ ]?(?:(?:這|那|此|以上|上面|就)?(?:是|為))?(?:我們|我|本|該|貴|敝|他們)?(?:公司|家|店)?的?[ ]?(?:統編|統一編號)"
+    r"(?![:：是為 ]{0,3}[0-9])"
 )
 _NOT_COMPANY = re.compile(
-    r"(?i)[。！？]|日期|電話|手機|傳真|專線|分機|金額|文號|字號|字第|身分證|帳號|帳戶|護照|訂單|單號|序號|郵遞|生日|學號|民國|西元|(?:tel|fax|phone|date|order)(?![a-z])"
+    r"(?i)。|[！？?!].*[！？?!]|日期|電話|手機|傳真|專線|分機|金額|文號|字號|字第|身分證|帳號|帳戶|護照|訂單|單號|序號|郵遞|生日|學號|民國|西元|(?:tel|fax|phone|date|order)(?![a-z])"
 )
 _DATE = re.compile(r"(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])")
 _PASSPORT = re.compile(r"(?<![A-Za-z0-9])(?:[0-9]{9}|[A-Za-z]{1,2}[0-9]{6,8})(?![0-9])")
@@ -29,7 +32,9 @@ _PASSPORT_LABEL = re.compile(r"(?i)護照|(?<![a-z])passport(?![a-z])")
 _NOT_PASSPORT = re.compile(
     r"(?i)[。！？\n]|電話|手機|傳真|專線|簽證|費|日期|排名|帳號|訂單|單號|身分證|居留|統編|編號(?!碼)|郵遞|航班|班機|機票|書號|元|年|(?:tel|fax|phone|visa|flight|fee)(?![a-z])"
 )
-_PASSPORT_LABEL_AFTER = re.compile(r"(?i)[ ]?[(（是為][ ]?(?:[一-鿿]{0,4})(?:護照|passport)")
+_PASSPORT_LABEL_AFTER = re.compile(r"(?i)[ ]?(?:[，,][^，。,\n]{0,3}[，,])?[ ]?[(（，,]?(?:就?是|[(（為之的])[ ]?[一-鿿]{0,4}(?:護照|passport)")
+_PASSPORT_NAME = re.compile("(?:^|護照本?的?|證件|證照|持照|[舊新的其])(?:號碼?|編號|證號)$")
+_NEXT_ROW = re.compile("[^0-9\n]{0,24}\n[^0-9\n]{0,24}")
 
 
 def is_national_id(text: str) -> bool:
@@ -66,12 +71,27 @@ def find(text: str, start: int, end: int) -> Iterator[Span]:
         kind = "national_id" if is_national_id(value) else "resident_certificate" if is_resident_certificate(value) else None
         if kind and not is_part_of_code(text, *match.span()) and not has_other_label(text, match.start()):
             yield Span(kind, *match.span())
+    last = start
     for match in _EIGHT.finditer(text, start, end):
-        if is_company_id(match[0]) and _has_company_label(text, *match.span()):
+        if is_company_id(match[0]) and (_has_company_label(text, *match.span()) or _is_next_row(text, last, match.start())):
             yield Span("company_id", *match.span())
+            last = match.end()
+    last = start
     for match in _PASSPORT.finditer(text, start, end):
-        if _has_passport_label(text, *match.span()) and not is_part_of_code(text, *match.span()):
+        if is_part_of_code(text, *match.span()):
+            continue
+        if _has_passport_label(text, *match.span()) or _is_next_row(text, last, match.start()):
             yield Span("passport", *match.span())
+            last = match.end()
+
+
+def _is_next_row(text: str, last: int, start: int) -> bool:
+    """The value stands in the line after the one of its kind that ends at `last`, in the same place of the line."""
+    if _NEXT_ROW.fullmatch(text, last, start) is None or not text[last - 1 : last].isdigit():
+        return False
+    above, row = text[text.rfind("\n", 0, last) + 1 : last], text[text.rfind("\n", 0, start) + 1 : start]
+    columns = {tuple(part.count(separator) for separator in "\t,|，") for part in (above, row)}
+    return len(columns) == 1 and (re.sub("[^一-鿿]", "", above) == "") == (re.sub("[^一-鿿]", "", row) == "")
 
 
 def _has_company_label(text: str, start: int, end: int) -> bool:
@@ -87,9 +107,11 @@ def _has_company_label(text: str, start: int, end: int) -> bool:
         label = match
     if label:
         gap = left[label.end() :]
-        first = not re.search("[0-9]{8}", gap)
-        if len(gap) <= 36 and gap.count("\n") <= 1 and not _NOT_COMPANY.search(gap) and (first or not _DATE.fullmatch(text, start, end)):
+        is_date = _DATE.fullmatch(text, start, end) is not None and not re.fullmatch("[號碼:：是為= 「『\"'(]*", gap)
+        if len(gap) <= 36 and gap.count("\n") <= 1 and not _NOT_COMPANY.search(gap) and not is_date:
             return True
+    elif re.search("[帳訂單學]", left) is None and _COMPANY_LABEL.search(cell_above(text, start)):
+        return True
     return _COMPANY_LABEL_AFTER.match(after(text, end, 20)) is not None and not _NOT_COMPANY.search(left[-6:])
 
 
@@ -97,6 +119,11 @@ def _has_passport_label(text: str, start: int, end: int) -> bool:
     left = before(text, start, 40)
     if re.match(r"[ ]?(?:元|圓|塊|萬|次|人|名)|[-][0-9]|[.,][0-9]", text[end : end + 2]):
         return False
+    name = name_before(text, start)
+    if name and not _PASSPORT_NAME.search(name):
+        return False
+    if _PASSPORT_LABEL.search(cell_above(text, start)):
+        return True
     label = None
     for match in _PASSPORT_LABEL.finditer(left):
         label = match

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from factory.zh.pii.context import before, has_other_label, is_document, is_part_of_code
+from factory.zh.pii.context import after, before, has_other_label, is_document, is_part_of_code
 from factory.zh.pii.span import Span
 
 _S = r"(?:[ ]?[-.][ ]?|[ ])?"
@@ -36,6 +36,7 @@ _EXTENSION = re.compile(
     r"|[ ]?\([ ]?(?:轉分機|分機|轉|ext\.?|#)[ ]?[:.]?[ ]?[0-9]{1,6}[ ]?\)"
 )
 _PHONE_LABEL = re.compile(r"(?i)電話|專線|市話|洽|撥|傳真|聯絡|連絡|客服|預約|家裡|公司|[☎📞]|打|tel|fax|phone|call")
+_PHONE_LABEL_AFTER = re.compile(r"[ 」』)]{0,2}(?:一直|又|再)?(?:打[來給電過]|來電|撥打|找我|聯絡|連絡|洽|[(]?(?:電話|市話|傳真|tel|fax))", re.I)
 _OTHER_PHONE = re.compile(r"09[0-9]{2}[- ]?[0-9]{3}[- ]?[0-9]{3}[ ]?[、,，/;；或][ ]?$")  # numbers of one person, in a row
 _YEARS = re.compile(r"(?:19|20)[0-9]{2}[-. ]+(?:19|20)[0-9]{2}")
 _FOREIGN = re.compile(r"\+(?!886)[0-9]{1,3}[- ()]*$|\+[0-9]{1,3}[- ()]*[0-9]{1,4}[- ()]*$")
@@ -74,6 +75,7 @@ def _is_landline(text: str, match: re.Match[str], start: int) -> bool:
     value = match[0]
     left = before(text, start, 24)
     labelled = _PHONE_LABEL.search(left) is not None or _OTHER_PHONE.search(left) is not None
+    labelled = labelled or _PHONE_LABEL_AFTER.match(after(text, match.end(), 10)) is not None
     if "(" in value or ")" in value or "+" in value or value.startswith("886"):
         return True
     separator = next(group for group in match.group("a", "b", "c", "d", "e") if group is not None)

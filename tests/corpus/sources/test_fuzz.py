@@ -128,13 +128,13 @@ def _wikipedia() -> Seeds:
     )
     article = wikitext.replace("&", "&amp;").replace("<", "&lt;")
     page_ = (
-        "<page><title>信息</title><ns>0</ns><id>{0}</id><revision><id>{0}1</id><timestamp>2024-05-01T12:34:56Z</timestamp><model>wikitext</model>"
+        "<page><title>信息</title><ns>0</ns><id>NUMBER</id><revision><id>NUMBER1</id><timestamp>2024-05-01T12:34:56Z</timestamp><model>wikitext</model>"
         f'<format>text/x-wiki</format><text bytes="9" xml:space="preserve">{article}</text></revision></page>'
     )
     site = (
         "<siteinfo><dbname>zhwiki</dbname><base>https://zh.example/wiki/M</base><namespaces><namespace key='6'>文件</namespace></namespaces></siteinfo>"
     )
-    dump = f"<mediawiki version='0.11'>{site}{page_.format(1)}{page_.format(2)}</mediawiki>".encode()
+    dump = f"<mediawiki version='0.11'>{site}{page_.replace('NUMBER', '1')}{page_.replace('NUMBER', '2')}</mediawiki>".encode()
     row = {"id": "1", "url": "https://zh.example/wiki/1", "title": "信息", "text": f"{TEA}-{{zh-hans:软件;zh-hant:軟體}}-"}
     return {"a.xml": dump, "b.xml.bz2": bz2.compress(dump), "c.parquet": _parquet(row, row), "d.jsonl": _lines(row)}
 
