@@ -34,7 +34,6 @@ _WORDS = ("lexicon_words", "variety_words")  # of entries such as "scam:保證�
 # What a reader must not be shown or misled by: nine digits in a row (ID and telephone numbers), mail addresses, control
 # characters and those that turn the direction of writing.
 _LONG_NUMBER = re.compile(r"\d(?:[- ]?\d){8,}")
-_MAIL_NAME = re.compile(r"[\w.%+-]+(?=@[\w-]+\.)")
 _INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+")
 _MASK = "•"
 
@@ -316,7 +315,7 @@ def shown(text: str, limit: int) -> str:
     head = text[: 4 * limit]
     head = _INVISIBLE.sub(" ", redact(head, find(head)))
     head = _LONG_NUMBER.sub(lambda match: re.sub(r"\d", _MASK, match[0]), head)
-    head = " ".join(_MAIL_NAME.sub(_MASK * 3, head).split())
+    head = " ".join(head.split())
     return head if len(head) <= limit and len(text) <= 4 * limit else head[:limit] + "…"
 
 

@@ -153,6 +153,7 @@ def write_run(folder: Path, rows: list[dict[str, Any]], **changes: Any) -> Path:
             {
                 "source": source,
                 "file": f"{source}.jsonl",
+                "files": 1,
                 "key": "key",
                 "folder": part.name,
                 "documents": len(own),
