@@ -143,6 +143,7 @@ def part_key(source: str, files: Iterable[TaskFile], spec: SourceSpec) -> str:
             source,
             [[file.name, file.content.fault and ["unreadable", file.content.fault], file.content.sha256] for file in files],
             reading,
+            "license" in spec.model_fields_set,  # a recipe that says nothing leaves the licence to the source's type
             manifest.digest(["pseudonyms", secret]),
         ]
     )[: manifest.KEY_LENGTH]
@@ -238,7 +239,7 @@ def store_missing(tasks: Iterable[Task], folder: str) -> tuple[list[TaskHead], l
             continue
         os.makedirs(f"{folder}/tasks", exist_ok=True)
         with open(f"{folder}/tasks/{len(missing)}.json", "w", encoding="ascii") as stream:
-            json.dump([task.source, task.files, task.spec.model_dump(mode="json"), task.key, task.folder], stream)
+            json.dump([task.source, task.files, task.spec.model_dump(mode="json", exclude_unset=True), task.key, task.folder], stream)
         missing[head.folder] = head
     stored = list(missing.values())
     order = sorted(range(len(stored)), key=lambda number: (-stored[number].bytes, stored[number].folder))

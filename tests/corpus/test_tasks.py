@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -29,6 +30,7 @@ from corpus.tasks import (
     store_missing,
     tasks_of,
 )
+from tests.corpus.conftest import twllm
 
 SPEC: dict[str, Any] = {"type": "rows", "paths": ["x"], "fields": {"id": "id", "text": "text"}}
 LINES: list[dict[str, Any]] = [{"id": "1", "text": "茶園在山坡上。"}, {"id": "2", "text": "漁港清晨開市。"}]
@@ -209,3 +211,13 @@ def test_a_task_comes_back_as_it_was_whatever_its_files_are_called(tmp_path: Pat
     assert heads == [task.head for task in tasks] and missing == sorted(heads, key=lambda head: -head.bytes)
     assert [load(str(tmp_path / "logs"), rank) for rank in range(3)] == tasks[::-1]
     assert all(head.title.encode() for head in heads)
+
+
+@pytest.mark.parametrize(("stated", "found"), [({}, "public-record"), ({"license": "unknown"}, "unknown"), ({"license": "mit"}, "mit")])
+def test_a_silent_recipe_leaves_the_licence_to_the_type(rows_recipe: Callable[..., Path], tmp_path: Path, stated: Any, found: str) -> None:
+    """Tasks travel to workers as JSON: what the recipe did not say must not come out as said."""
+    rows = [{"id": "1", "text": "第 1 條\n本辦法依海洋保護法第十二條第三項規定訂定之，其主管機關為海洋委員會，施行日期由主管機關定之。"}]
+    source = {"type": "law", "paths": ["rows.jsonl"], "fields": {"id": "id", "text": "text"}, **stated}
+    done = twllm("corpus", "build", str(rows_recipe(rows, sources={"law": source})))
+    assert done.returncode == 0, done.stderr
+    assert pq.read_table(tmp_path / "run" / "data").column("license").to_pylist() == [found]
