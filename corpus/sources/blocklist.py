@@ -46,7 +46,7 @@ class Blocklist:
 
     @classmethod
     def load(cls, paths: Iterable[str]) -> Blocklist:
-        """Reads files and folders (fsspec paths). Where UT1's `domains` and `urls` files lie, nothing else beside them is read.
+        """Reads files and folders (fsspec paths). In a folder with UT1's `domains` and `urls` files only these are read.
 
         A line is a domain, an address, or `0.0.0.0 host ...` of a hosts file; `#` begins a comment. Raises UserError for a path
         that matches nothing, a file that cannot be read, and one of which more than half the lines are none of these.
@@ -127,10 +127,8 @@ def list_paths(paths: Iterable[str]) -> list[str]:
         files = list_files(path)
         if not files:
             raise UserError(f"blocklist {path}: matches no file; correct the path or remove it.")
-        places = [file.replace("\\", "/").rpartition("/") for file in files]
-        categories = {folder for folder, _, name in places if name in UT1_NAMES}  # beside the lists lie licences and expressions
-        wanted = zip(files, places, strict=True)
-        found.update(dict.fromkeys(file for file, (folder, _, name) in wanted if name in UT1_NAMES or folder not in categories))
+        categories = [file for file in files if file.replace("\\", "/").rpartition("/")[2] in UT1_NAMES]
+        found.update(dict.fromkeys(categories or files))
     return list(found)
 
 

@@ -173,12 +173,3 @@ def test_real_lists(twllm_data: Path) -> None:
         assert found.match(f"https://www.{entry}/a?b=c") is not None
     for url in ("https://www.example.com/", "https://law.moj.gov.tw/", "https://www.ptt.cc/bbs/index.html"):
         assert found.match(url) is None
-
-
-def test_a_list_of_ones_own_beside_ut1_folders_is_read(tmp_path: Path) -> None:
-    (tmp_path / "adult").mkdir()
-    (tmp_path / "adult" / "domains").write_text("one.example\n")
-    (tmp_path / "adult" / "usage").write_text("black\n\x01\n")
-    (tmp_path / "own.txt").write_text("0.0.0.0 two.example\n")
-    found = Blocklist.load([str(tmp_path)])
-    assert found.entries == {"one.example", "two.example"} and found.bad_lines == 0
