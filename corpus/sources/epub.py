@@ -123,7 +123,7 @@ class _Reader:
 
     def _check_members(self) -> Iterator[Rejected]:
         for info in self._archive.infolist():
-            if info.is_dir() and not info.file_size:
+            if info.filename.endswith("/") and not info.file_size:  # is_dir() fails on an empty name
                 continue
             name = info.filename
             fault = member_fault(info)

@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO
 
 from factory.records import Rejected
 from factory.storage import READ_ERRORS, bare_suffix, open_binary, open_stored, stem
@@ -99,7 +99,7 @@ def _members(path: str, archive: zipfile.ZipFile) -> Iterator[InputFile | Reject
     total = 0
     found = False
     for info in archive.infolist():
-        if info.is_dir() and not info.file_size:
+        if info.filename.endswith("/") and not info.file_size:  # is_dir() fails on an empty name
             continue
         found = True
         member = InputFile(path, info.filename, True, _opener(archive, info))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from itertools import chain
@@ -23,6 +24,9 @@ MAX_DEPTH = 200  # of objects and arrays in a .json row; a builder of deeper one
 
 Rows = Iterator[Row | Rejected]
 _BOM = b"\xef\xbb\xbf"
+MAX_DIGITS = 4_000  # one after the other in a .json file
+_LONG_NUMBER = re.compile(rb"[0-9]{%d}" % (MAX_DIGITS + 1))
+_JSON_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\Z)|[\[\]{}]', re.DOTALL)
 _TOO_DEEP = object()  # stands for a value over MAX_DEPTH
 
 
@@ -93,10 +97,20 @@ def _json_row(file: InputFile, place: str, number: int, line: bytes) -> Row | Re
     except UnicodeDecodeError as error:
         return file.rejected(f"invalid UTF-8: {error.reason} at byte {error.start} of the line", place, excerpt_of(line))
     except orjson.JSONDecodeError as error:
-        if "memory" in str(error):  # orjson has no other word for it; a shortage must end the run, not cost a row
+        # orjson has no other word for a shortage, which must end the run and not cost a row; it also says so of some deep nesting
+        if "memory" in str(error) and not _nested_deeper(line, MAX_DEPTH):
             raise MemoryError(str(error)) from error
         return file.rejected(f"invalid JSON: {error}", place, excerpt_of(line))
     return _row(file, place, number, data)
+
+
+def _nested_deeper(line: bytes, levels: int) -> bool:
+    depth = 0
+    for match in _JSON_TOKEN.finditer(line):
+        depth += {b"[": 1, b"{": 1, b"]": -1, b"}": -1}.get(match[0], 0)
+        if depth > levels:
+            return True
+    return False
 
 
 def _row(file: InputFile, place: str, number: int, data: object) -> Row | Rejected:
@@ -107,23 +121,37 @@ def _row(file: InputFile, place: str, number: int, data: object) -> Row | Reject
     return file.rejected(f"the row is {type(data).__name__}, not an object", place, excerpt_of(data))
 
 
-class _WithoutMark:
-    """A byte stream for ijson that skips a UTF-8 byte order mark."""
+class _Guarded:
+    """A byte stream for ijson that skips a UTF-8 byte order mark, and ends at a number that Python would refuse to read.
+
+    ijson 3.6 hides that refusal (over 4,300 digits), goes on, and ends the process a little later.
+    """
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
         self._head = stream.read(len(_BOM)).removeprefix(_BOM)
+        self._digits = b""  # at the end of what was read
 
     def read(self, size: int = -1) -> bytes:
         if self._head and size != 0:
-            head, self._head = self._head, b""
-            return head
-        return self._stream.read(size)
+            piece, self._head = self._head, b""
+        else:
+            piece = self._stream.read(size)
+        joined = self._digits + piece
+        match = _LONG_NUMBER.search(joined)
+        if match:
+            piece = piece[: max(0, match.start() - len(self._digits))]  # the rows before it stand
+            if not piece:
+                raise InputError(f"a number of over {MAX_DIGITS} digits")
+            self._head, self._digits = joined[match.start() :], b""
+            return piece
+        self._digits = joined[len(joined.rstrip(b"0123456789")) :]
+        return piece
 
 
 def _json(file: InputFile, list_keys: tuple[str, ...]) -> Rows:
     with file.open() as stream:
-        events = ijson.basic_parse(_WithoutMark(stream))
+        events = ijson.basic_parse(_Guarded(stream))
         try:
             for number, data in enumerate(_values(events, list_keys), 1):
                 yield _row(file, f"row {number}", number, data)

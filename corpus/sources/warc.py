@@ -31,6 +31,7 @@ _STARTS = {
     b"WA": re.compile(rb"(?<=\n)WARC/1\.[01]\r?\n"),
 }
 _LONGEST_START = 12
+_MANDATORY = ("WARC-Type", "Content-Length")
 _INNER_START = re.compile(rb"\n\r?\nWARC/1\.[01]\r\nWARC-")
 _CHUNK = re.compile(rb"[ \t]*([0-9a-fA-F]{1,8})[ \t]*(?:;[^\r\n]{0,500})?\r?\n")
 
@@ -197,7 +198,10 @@ def _records(file: InputFile, stream: IO[bytes], seen: _Position) -> Iterator[Re
         seen.number += 1
         seen.offset = max(seen.offset, seen.start + record.stream_pos)
         place = f"record {seen.number} at byte {seen.start + record.stream_pos}"
-        wanted = record.record_type == WarcRecordType.response
+        missing = [name for name in _MANDATORY if record.headers.get(name) is None]
+        if missing:  # a record type that nobody knows is to be ignored, but this is damage
+            yield file.rejected(f"the record's header has no {missing[0]}", place)
+        wanted = not missing and record.record_type == WarcRecordType.response
         length = record.content_length
         if not wanted or length > MAX_PAYLOAD_BYTES + MAX_HEADER_BYTES:
             if wanted:

@@ -43,8 +43,8 @@ _LEAD = re.compile(
 )
 # possessive: there are exponentially many ways to cut a row of such characters
 _UNIT = re.compile(
-    f"(?:[ ]?(?:[0-9]{{3,6}}(?=[ ]?[{_HAN}])|[{_HAN}]{{1,5}}?[區鄉鎮市村里鄰路街道段巷弄莊]"
-    f"|[東西南北中]?{_N}[ ]?[鄰段巷弄]|[{_HAN}]{{1,4}}(?=[0-9])))*+[ ]?{_NUMBER}$"
+    f"(?:[ ]?(?:[東西南北中]?{_N}[ ]?[鄰段巷弄]|[0-9]{{3,6}}(?=[ ]?[{_HAN}])|[{_HAN}]{{1,5}}?[區鄉鎮市村里鄰路街道段巷弄莊]"
+    f"|[{_HAN}]{{1,4}}(?=[0-9])))*+[ ]?{_NUMBER}$"
 )
 _SUFFIX = "東西南北中前後一二三四五六七八九十"
 

@@ -14,7 +14,7 @@ _KEY = re.compile("[A-Za-z_][A-Za-z0-9_.]*=")
 _STARS = re.compile(r"([*＊]{1,3})(?![*＊0-9A-Za-z])")
 # the noun that ends right before a value and says which sort of number it is; a numeral before 號 counts something
 _NAME = re.compile(
-    r"([一-鿿]{0,8}(?:號碼|編號|代號|代碼|(?<![一二三四五六七八九十])號|碼|單|聯|標籤|戳記|流水|密碼))"
+    r"([一-鿿]{0,8}(?:號碼|編號|代號|代碼|(?<![一二三四五六七八九十])號|碼|單|聯|標籤|戳記|流水|案件|收據|單據|密碼))"
     r"[ ]?(?:[:：=是為]|就是)?[ 「『“\"'(]{0,3}$"
 )
 _GLUED_AFTER = re.compile(r"[A-Za-z0-9_*＊]|[-.=][A-Za-z0-9*＊]|[/%&?][A-Za-z]")
@@ -100,7 +100,11 @@ def cell_above(text: str, start: int) -> str:
     row = text[line + 1 : start]
     for separator in "\t,|，":
         cells = above.split(separator)
-        if len(cells) > 1 and row.count(separator) < len(cells) and (separator in row or separator in text[start : start + 24].partition("\n")[0]):
+        if (
+            len(cells) > 1
+            and row.count(separator) < len(cells)
+            and (separator in row or separator in text[start : start + 24].partition("\n")[0])
+        ):
             return cells[row.count(separator)]
     return ""
 

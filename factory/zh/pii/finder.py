@@ -24,7 +24,12 @@ _SHORT_DIGITS = re.compile(rf"{_D}(?:{_D}{{5}}|{_GROUPS})[0-9０-９.-]*+")
 _IN_URL = re.compile(r"[A-Za-z0-9/_.?=&%~#+:@-]+")
 _MAX_URL_CHARS = 120
 _TAIL = re.compile(r"[0-9０-９A-Za-z._()-]*")
-_PLATE = re.compile("[A-Za-zＡ-Ｚ][-－ ]{0,3}[0-9０-９]{3}|[0-9０-９]{3}[-－ ]{0,3}[A-Za-zＡ-Ｚ]{2}")
+_LETTER, _SEPARATOR = "[A-Za-zＡ-Ｚ]", "[-－ ]"
+# letters before three digits, or two behind; it begins with the digit, which the engine looks for quickest
+_PLATE = re.compile(
+    rf"{_D}(?:(?:(?<={_LETTER}{_D})|(?<={_LETTER}{_SEPARATOR}{_D})|(?<={_LETTER}{_SEPARATOR}{{2}}{_D})|(?<={_LETTER}{_SEPARATOR}{{3}}{_D})){_D}{{2}}"
+    rf"|{_D}{{2}}{_SEPARATOR}{{0,3}}{_LETTER}{{2}})"
+)
 _URL_CHARS = frozenset("/=-_.?&%+" + string.ascii_letters)
 _MAIL = re.compile("[A-Za-z0-9_Ａ-Ｚａ-ｚ０-９%+-][@＠][A-Za-z0-9Ａ-Ｚａ-ｚ０-９]")
 
@@ -66,8 +71,8 @@ def _detect(text: str, windows: list[tuple[int, int]], houses: list[int], line: 
     if line:
         yield from network.find_line_ids(text)
     if plates:
-        for match in _PLATE.finditer(text):
-            yield from plate.find(text, max(0, match.start() - PLATE_CHARS), match.end() + PLATE_CHARS)
+        near = ((max(0, match.start() - PLATE_CHARS), match.end() + PLATE_CHARS) for match in _PLATE.finditer(text))
+        yield from plate.find(text, near)
     if mail:
         yield from network.find_emails(text)
 

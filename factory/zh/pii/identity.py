@@ -20,20 +20,23 @@ _COMPANY_LABEL = re.compile(
 )
 _COMPANY_LABEL_AFTER = re.compile(
     r"(?:[、,，與和及跟][^0-9。！？\n]{0,6}[0-9]{8})*"
-    r"[ ,，、]?[(（]?[ ]?(?:←|<-|⬅)?[ ]?(?:(?:這|那|此|以上|上面|就)?(?:是|為))?(?:我們|我|本|該|貴|敝|他們)?(?:公司|家|店)?的?[ ]?(?:統編|統一編號)"
+    r"[ ,，、)]?[(（]?[ ]?(?:←|<-|⬅)?[ ]?(?:(?:這|那|此|以上|上面|就)?(?:是|為))?(?:我們|我|本|該|貴|敝|他們)?"
+    r"(?:公司|家|店)?的?[ ]?(?:統編|統一編號)"
     r"(?![:：是為 ]{0,3}[0-9])"
 )
 _NOT_COMPANY = re.compile(
-    r"(?i)。|[！？?!].*[！？?!]|日期|電話|手機|傳真|專線|分機|金額|文號|字號|字第|身分證|帳號|帳戶|護照|訂單|單號|序號|郵遞|生日|學號|民國|西元|(?:tel|fax|phone|date|order)(?![a-z])"
+    r"(?i)。|[！？?!].*[！？?!]|日期|電話|手機|傳真|專線|分機|金額|文號|案號|證號|字號|字第|身分證|帳號|帳戶|護照|訂單|單號|序號|郵遞|生日|學號|民國|西元|(?:tel|fax|phone|date|order)(?![a-z])"
 )
 _DATE = re.compile(r"(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])")
 _PASSPORT = re.compile(r"(?<![A-Za-z0-9])(?:[0-9]{9}|[A-Za-z]{1,2}[0-9]{6,8})(?![0-9])")
-_PASSPORT_LABEL = re.compile(r"(?i)護照|(?<![a-z])passport(?![a-z])")
+_PASSPORT_LABEL = re.compile(r"(?i)護照(?![料顧])|(?<![a-z])passport(?![a-z])")
 _NOT_PASSPORT = re.compile(
     r"(?i)[。！？\n]|電話|手機|傳真|專線|簽證|費|日期|排名|帳號|訂單|單號|身分證|居留|統編|編號(?!碼)|郵遞|航班|班機|機票|書號|元|年|(?:tel|fax|phone|visa|flight|fee)(?![a-z])"
 )
-_PASSPORT_LABEL_AFTER = re.compile(r"(?i)[ ]?(?:[，,][^，。,\n]{0,3}[，,])?[ ]?[(（，,]?(?:就?是|[(（為之的])[ ]?[一-鿿]{0,4}(?:護照|passport)")
-_PASSPORT_NAME = re.compile("(?:^|護照本?的?|證件|證照|持照|[舊新的其])(?:號碼?|編號|證號)$")
+_PASSPORT_LABEL_AFTER = re.compile(
+    r"(?i)[ ]?(?:[，,][^，。,\n]{0,3}[，,])?[ ]?[(（，,]?(?:[這那此]?就?是|[(（為之的])[ ]?[一-鿿]{0,4}(?:護照|passport)"
+)
+_PASSPORT_NAME = re.compile("(?:^|護照本?的?|證件|證照|持照|[舊新的其持])(?:號碼?|編號|證號)$")
 _NEXT_ROW = re.compile("[^0-9\n]{0,24}\n[^0-9\n]{0,24}")
 
 
@@ -95,7 +98,7 @@ def _is_next_row(text: str, last: int, start: int) -> bool:
 
 
 def _has_company_label(text: str, start: int, end: int) -> bool:
-    if re.match(r"[A-Za-z0-9_]|[-.][0-9A-Za-z]", text[end : end + 2]):
+    if re.match(r"[A-Za-z0-9_]|[-.][0-9A-Za-z]|[ ]?[元圓次筆步股萬瓩]", text[end : end + 2]):
         return False
     if re.search(r"[A-Za-z_]$|[A-Za-z0-9][-./]$", text[max(0, start - 3) : start]) and not re.search(
         r"(?i)(?<![a-z])TW[- ]?$", text[max(0, start - 4) : start]

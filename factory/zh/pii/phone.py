@@ -36,7 +36,9 @@ _EXTENSION = re.compile(
     r"|[ ]?\([ ]?(?:轉分機|分機|轉|ext\.?|#)[ ]?[:.]?[ ]?[0-9]{1,6}[ ]?\)"
 )
 _PHONE_LABEL = re.compile(r"(?i)電話|專線|市話|洽|撥|傳真|聯絡|連絡|客服|預約|家裡|公司|[☎📞]|打|tel|fax|phone|call")
-_PHONE_LABEL_AFTER = re.compile(r"[ 」』)]{0,2}(?:一直|又|再)?(?:打[來給電過]|來電|撥打|找我|聯絡|連絡|洽|[(]?(?:電話|市話|傳真|tel|fax))", re.I)
+_PHONE_LABEL_AFTER = re.compile(
+    r"[ 」』)]{0,2}(?:一直|又|再)?(?:打[來給電過]|來電|撥打|找我|聯絡|連絡|洽|[(]?(?:電話|市話|傳真|tel|fax))", re.I
+)
 _OTHER_PHONE = re.compile(r"09[0-9]{2}[- ]?[0-9]{3}[- ]?[0-9]{3}[ ]?[、,，/;；或][ ]?$")  # numbers of one person, in a row
 _YEARS = re.compile(r"(?:19|20)[0-9]{2}[-. ]+(?:19|20)[0-9]{2}")
 _FOREIGN = re.compile(r"\+(?!886)[0-9]{1,3}[- ()]*$|\+[0-9]{1,3}[- ()]*[0-9]{1,4}[- ()]*$")

@@ -70,3 +70,31 @@ def test_found(text: str, kind: str, value: str) -> None:
 )  # fmt: skip
 def test_not_found(text: str) -> None:
     assert found(text) == []
+
+
+# values of the kind in the words around them
+IN_CONTEXT = [
+    ("保險公司匯款 案件 1120045678901", "bank_account", []),
+    ("薪水會撥到台新 20123456789012，要等三天", "bank_account", ["20123456789012"]),
+    ("押金請存到玉山銀行五股分行 0123456789123", "bank_account", ["0123456789123"]),
+    ("合庫(006)城東分行 0560717903348 王小明", "bank_account", ["0560717903348"]),
+    ("旅費請付 808-0123456789012", "bank_account", ["808-0123456789012"]),
+    ("客戶數突破 1234567890123 這種數字", "bank_account", []),
+    ("合庫今天賠了 1234567890 元", "bank_account", []),
+    ("玉山銀行的年度報表編號 20231234567", "bank_account", []),
+    ("我的抖音帳號 1234567890", "bank_account", []),
+    ("銀行保全的巡邏條碼 1234567890123", "bank_account", []),
+    ("學校系統帳號 1101234567，密碼忘了", "bank_account", []),
+    ("合作社電話 07-1234567", "bank_account", []),
+    ("帳號：03712345678901", "bank_account", ["03712345678901"]),
+    ("華南的卡 4111-1111-1111-1111 不見了", "card_number", ["4111-1111-1111-1111"]),
+]
+
+
+@pytest.mark.parametrize(("text", "kind", "values"), IN_CONTEXT)
+def test_in_context(text: str, kind: str, values: list[str]) -> None:
+    assert [text[start:end] for found_kind, start, end in find(text) if found_kind == kind] == values
+
+
+def test_a_date_with_a_clock_is_no_account() -> None:
+    assert find("轉帳給 abc123 (稅後 $270) 08202021 02:51:13 支出 $300") == []

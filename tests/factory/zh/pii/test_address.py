@@ -50,3 +50,18 @@ def test_all_counties_are_listed() -> None:
     names = [row[0] for row in wordlists.read_rows(wordlists.DATA / "places.txt")]
     assert len([name for name in names if name.endswith("縣")]) == 13
     assert {"臺北市", "新北市", "桃園市", "臺中市", "臺南市", "高雄市", "基隆市", "新竹市", "嘉義市"} <= set(names)
+
+
+# values of the kind in the words around them
+IN_CONTEXT = [
+    ("民權一路 12 號", "address", ["民權一路 12 號"]),
+    ("我一路12號都沒停", "address", []),
+    ("大安區和平東路二段 106 巷 3 弄 7 號 5 樓", "address", ["大安區和平東路二段 106 巷 3 弄 7 號 5 樓"]),
+    ("這個套路2號很常見", "address", []),
+    ("沿著濱海公路2號", "address", []),
+]
+
+
+@pytest.mark.parametrize(("text", "kind", "values"), IN_CONTEXT)
+def test_in_context(text: str, kind: str, values: list[str]) -> None:
+    assert [text[start:end] for found_kind, start, end in find(text) if found_kind == kind] == values

@@ -19,7 +19,7 @@ PIECES = [
     "4111 1111 1111 1111", "車牌", "ABC-1234", "LINE ID：", "加賴 ",
     "abc_123", "護照號碼", "301234567", "訂單編號", "https://x.tw/", "-", " ", "\n", "。",
     "，", "1", "９", "a", "路", "號", "[", "]", "第", "電話",
-    "電話：",
+    "電話：", "\r\n", "\u2028", "LINE ID", "=", "*", "、", "abc_123", "銀行", "的",
 ]  # fmt: skip
 texts = st.lists(st.sampled_from([*PIECES, *PLACEHOLDERS.values()]), max_size=14).map("".join)
 any_text = st.text(st.characters(codec=None, exclude_categories=()), max_size=60)
@@ -32,7 +32,7 @@ def test_spans_are_sorted_disjoint_and_within_a_line(text: str) -> None:
     spans = find(text)
     ends = [0, *(span.end for span in spans)]
     assert all(end <= span.start < span.end <= len(text) for end, span in zip(ends, spans, strict=False))
-    assert all(span.kind in KINDS and "\n" not in text[span.start : span.end] for span in spans)
+    assert all(span.kind in KINDS and len(text[span.start : span.end].splitlines()) == 1 for span in spans)
 
 
 @given(st.one_of(texts, any_text))
@@ -80,6 +80,19 @@ UNITS = [
     "台北市路，路1號",
     "::1",
     "＠１",
+    "賴a_1，",
+    "加LINE，a_",
+    "車A-123、",
+    "統編\n12345675\n",
+    "護照,\n1,",
+    "銀行分行 1234567890",
+    "*1",
+    "a_1是LINE的",
+    "LINE" + " " * 45,
+    "LINE" + " 「" * 20,
+    "加" + "我" * 40 + "賴",
+    "銀行" + "一" * 40 + "1234567890123",
+    "統編" + "、12345675" * 3,
 ]
 
 

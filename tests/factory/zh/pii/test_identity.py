@@ -103,3 +103,37 @@ def test_found(text: str, kind: str, value: str) -> None:
 )  # fmt: skip
 def test_not_found(text: str) -> None:
     assert "landline" in {kind for kind, _ in found(text)} or found(text) == []
+
+
+# values of the kind in the words around them
+IN_CONTEXT = [
+    ("統編查不到，案號 28471038", "company_id", []),
+    ("廠商 A（04595257）統編錯誤", "company_id", ["04595257"]),
+    ("護照收據 301234567", "passport", []),
+    ("護照案件 IM1234567", "passport", []),
+    ("請款單上賣方：28471038", "company_id", ["28471038"]),
+    ("報帳那天櫃台問統編多少？我說是04595257啦", "company_id", ["04595257"]),
+    ("04595257 ← 我們公司的統編", "company_id", ["04595257"]),
+    ("甲04595257和乙28471038的統編請核對", "company_id", ["04595257", "28471038"]),
+    ("店名,電話,統編\n阿土麵店,略,04595257\n阿金冰店,略,28471038", "company_id", ["04595257", "28471038"]),
+    ("vat_no = '04595257'", "company_id", ["04595257"]),
+    ("統編優惠活動到 20241127 截止", "company_id", []),
+    ("買方請於 20241127 前付款", "company_id", []),
+    ("統編查詢系統今天的流量 28471038 次", "company_id", []),
+    ("sha=A123456789", "national_id", []),
+    ("national_id=A123456789, name=x", "national_id", ["A123456789"]),
+    ("*A123456789*", "national_id", ["A123456789"]),
+    ("A123456789*", "national_id", []),
+    ("抄下護照的號碼：301234567", "passport", ["301234567"]),
+    ("持號碼 AB1234567 之護照入境", "passport", ["AB1234567"]),
+    ("301234567，這是我的護照", "passport", ["301234567"]),
+    ("姓名\t護照號碼\n甲\t301234567\n乙\t301234568", "passport", ["301234567", "301234568"]),
+    ("運動護照的集點編號 500817442", "passport", []),
+    ("護照套的商品條碼 301234567", "passport", []),
+    ("看護照料日誌 301234567", "passport", []),
+]
+
+
+@pytest.mark.parametrize(("text", "kind", "values"), IN_CONTEXT)
+def test_in_context(text: str, kind: str, values: list[str]) -> None:
+    assert [text[start:end] for found_kind, start, end in find(text) if found_kind == kind] == values

@@ -19,10 +19,10 @@ def found(text: str) -> list[tuple[str, str]]:
         ("mailto:x@example.com.", "email", "x@example.com"),
         ("0912345678@example.com", "email", "0912345678@example.com"),
         ("來自: 140.112.8.116 (臺灣)", "ip", "140.112.8.116"),
-        ("連到 140.112.8.116:8080 看看", "ip", "140.112.8.116:8080"),
+        ("連到 140.112.8.116:8080 看看", "ip", "140.112.8.116"),
         ("DNS 設 8.8.8.8", "ip", "8.8.8.8"),
         ("IPv6 是 2001:b000:168::1", "ip", "2001:b000:168::1"),
-        ("連到 [2001:b000:168::1]:443", "ip", "[2001:b000:168::1]:443"),
+        ("連到 [2001:b000:168::1]:443", "ip", "2001:b000:168::1"),
         ("LINE ID：wang_88", "line_id", "wang_88"),
         ("我的賴ID: ming.li", "line_id", "ming.li"),
         ("加賴 xyz789", "line_id", "xyz789"),
@@ -50,3 +50,29 @@ def test_found(text: str, kind: str, value: str) -> None:
 )  # fmt: skip
 def test_not_found(text: str) -> None:
     assert found(text) == []
+
+
+# values of the kind in the words around them
+IN_CONTEXT = [
+    ("我有加她賴，帳號 mei_0304", "line_id", ["mei_0304"]),
+    ("mei-0304 是我的 LINE 帳號", "line_id", ["mei-0304"]),
+    ("要估價加line mei0304", "line_id", ["mei0304"]),
+    ("我的 LINE ID 為「mei_0304」或「mei0305」", "line_id", ["mei_0304", "mei0305"]),
+    ("他問了我的 LINE，我回 mei_0304，然後就沒然後了", "line_id", ["mei_0304"]),
+    ("LINE ID -> mei.tw", "line_id", ["mei.tw"]),
+    ("賴ID 打 mei_0304 就找得到", "line_id", ["mei_0304"]),
+    ("不要加 LINE，用 mei_0304 找我的 IG", "line_id", []),
+    ("已加 LINE，臉書是 mei_0304", "line_id", []),
+    ("從 ([77.83.36.19]) 連進來", "ip", ["77.83.36.19"]),
+    ("位址:2001:b000:168::1 斷線", "ip", ["2001:b000:168::1"]),
+    ("第 1.2.3.4 節", "ip", []),
+    ("kubelet@node1.service 掛了", "email", []),
+    ("break@outer.loop", "email", []),
+    ("寄 a@b.com(記得附檔)", "email", ["a@b.com"]),
+    ("寄到 ming@example.studio", "email", ["ming@example.studio"]),
+]
+
+
+@pytest.mark.parametrize(("text", "kind", "values"), IN_CONTEXT)
+def test_in_context(text: str, kind: str, values: list[str]) -> None:
+    assert [text[start:end] for found_kind, start, end in find(text) if found_kind == kind] == values

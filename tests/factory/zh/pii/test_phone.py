@@ -69,3 +69,19 @@ def test_several() -> None:
         "landline",
         "mobile",
     ]
+
+
+# values of the kind in the words around them
+IN_CONTEXT = [
+    ("2024-05-01 INFO user_phone=0912345678 ok", "mobile", ["0912345678"]),
+    ("https://x.tw/a?phone=0912345678", "mobile", []),
+    ("token=0912345678 expired", "mobile", []),
+    ("**0912-345-678**", "mobile", ["0912-345-678"]),
+    ("0223456789一直打電話來，煩", "landline", ["0223456789"]),
+    ("0223456789一直漲", "landline", []),
+]
+
+
+@pytest.mark.parametrize(("text", "kind", "values"), IN_CONTEXT)
+def test_in_context(text: str, kind: str, values: list[str]) -> None:
+    assert [text[start:end] for found_kind, start, end in find(text) if found_kind == kind] == values
