@@ -198,7 +198,8 @@ def _records(file: InputFile, stream: IO[bytes], seen: _Position) -> Iterator[Re
         seen.number += 1
         seen.offset = max(seen.offset, seen.start + record.stream_pos)
         place = f"record {seen.number} at byte {seen.start + record.stream_pos}"
-        missing = [name for name in _MANDATORY if record.headers.get(name) is None]
+        stated = {name for name, _ in record.headers.items()}  # fastwarc reads these two in this spelling alone
+        missing = [name for name in _MANDATORY if name not in stated]
         if missing:  # a record type that nobody knows is to be ignored, but this is damage
             yield file.rejected(f"the record's header has no {missing[0]}", place)
         wanted = not missing and record.record_type == WarcRecordType.response

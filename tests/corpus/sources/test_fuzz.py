@@ -59,25 +59,40 @@ def _zip(**members: bytes) -> bytes:
 
 def _law() -> Seeds:
     one = {
-        "法規性質": "法律", "法規名稱": "渡船管理條例", "法規網址": "https://law.example/LawAll.aspx?pcode=K0000001", "法規類別": "行政＞交通",
-        "最新異動日期": "20240305", "廢止註記": "", "前言": "為管理渡船，訂定本條例。",
+        "法規性質": "法律",
+        "法規名稱": "渡船管理條例",
+        "法規網址": "https://law.example/LawAll.aspx?pcode=K0000001",
+        "法規類別": "行政＞交通",
+        "最新異動日期": "20240305",
+        "廢止註記": "",
+        "前言": "為管理渡船，訂定本條例。",
         "法規內容": [{"編章節": "第 一 章 總則"}, {"條號": "第 1 條", "條文內容": "渡船應備救生衣。\n一、成人用。\n二、兒童用。"}],
-    }  # fmt: skip
+    }
     bulk = {
         "UpdateDate": "2024/3/5 上午 12:00:00",
-        "Laws": [{
-            "LawLevel": "法律", "LawName": "茶葉產銷條例", "LawURL": "https://law.example/LawClass.aspx?pcode=M0000002", "LawAbandonNote": "",
-            "LawModifiedDate": "20230102", "LawForeword": "", "LawArticles": [
-                {"ArticleType": "C", "ArticleNo": "", "ArticleContent": "第 一 章 通則"},
-                {"ArticleType": "A", "ArticleNo": "第 1 條", "ArticleContent": "茶葉應標示產地。"}],
-        }],
-    }  # fmt: skip
+        "Laws": [
+            {
+                "LawLevel": "法律",
+                "LawName": "茶葉產銷條例",
+                "LawURL": "https://law.example/LawClass.aspx?pcode=M0000002",
+                "LawAbandonNote": "",
+                "LawModifiedDate": "20230102",
+                "LawForeword": "",
+                "LawArticles": [
+                    {"ArticleType": "C", "ArticleNo": "", "ArticleContent": "第 一 章 通則"},
+                    {"ArticleType": "A", "ArticleNo": "第 1 條", "ArticleContent": "茶葉應標示產地。"},
+                ],
+            }
+        ],
+    }
     per_law, whole = json.dumps([one, one], ensure_ascii=False).encode(), json.dumps(bulk, ensure_ascii=False).encode()
     return {"a.json": per_law, "b.json": whole, "c.zip": _zip(a__json=per_law, b__json=whole)}
 
 
 def _gazette() -> Seeds:
-    text = f"立法院第九屆第一會期第三次會議紀錄\n報　告　事　項\n一、宣讀議事錄。<br/>{TEA}\n<!-- 註 -->討論事項\n壹、{SEA}&nbsp;&#65;\n".encode()
+    text = (
+        f"立法院第九屆第一會期第三次會議紀錄\n報　告　事　項\n一、宣讀議事錄。<br/>{TEA}\n<!-- 註 -->討論事項\n壹、{SEA}&nbsp;&#65;\n"
+    ).encode()
     return {"a.txt": text, "b.jsonl": _lines({"text": text.decode()}), "c.txt.gz": gzip.compress(text), "d.zip": _zip(a__txt=text)}
 
 
@@ -87,27 +102,43 @@ def _ptt() -> Seeds:
         {"push_tag": "噓", "push_userid": "seafan", "push_content": "teaman77 亂講"},
     ]
     article = {
-        "article_id": "M.1700000000.A.123", "article_title": "[閒聊] 早市", "author": "seller9 (阿姨)", "board": "Market",
-        "content": f"{TEA}\n※ 引述《buyer8 (客)》之銘言：\n: {SEA}\n--\n簽名", "date": "Tue Mar  5 12:00:00 2024", "ip": "10.0.0.1", "messages": pushes,
-        "message_count": {"all": 2}, "url": "https://ptt.example/1.html",
-    }  # fmt: skip
+        "article_id": "M.1700000000.A.123",
+        "article_title": "[閒聊] 早市",
+        "author": "seller9 (阿姨)",
+        "board": "Market",
+        "content": f"{TEA}\n※ 引述《buyer8 (客)》之銘言：\n: {SEA}\n--\n簽名",
+        "date": "Tue Mar  5 12:00:00 2024",
+        "ip": "10.0.0.1",
+        "messages": pushes,
+        "message_count": {"all": 2},
+        "url": "https://ptt.example/1.html",
+    }
     flat = {"text": f"作者: seller9 (阿姨) 看板: Market\n標題: 早市\n時間: Tue Mar  5 12:00:00 2024\n{TEA}\n推 teaman77: 好 03/05 12:30\n"}
     return {"a.json": json.dumps({"articles": [article, article]}, ensure_ascii=False).encode(), "b.jsonl": _lines(flat, article)}
 
 
 def _forum() -> Seeds:
     thread = {
-        "id": 7, "title": "修船", "content": f"{SEA}\nhttps://i.imgur.com/x.jpg\nB3 說得對", "createdAt": "2024-03-05T01:02:03.000Z", "forum": "海",
-        "url": "https://forum.example/7", "comments": [{"content": f"@B1 {TEA}"}, {"content": None}],
-    }  # fmt: skip
+        "id": 7,
+        "title": "修船",
+        "content": f"{SEA}\nhttps://i.imgur.com/x.jpg\nB3 說得對",
+        "createdAt": "2024-03-05T01:02:03.000Z",
+        "forum": "海",
+        "url": "https://forum.example/7",
+        "comments": [{"content": f"@B1 {TEA}"}, {"content": None}],
+    }
     return {"a.jsonl": _lines(thread, thread), "b.json": json.dumps([thread], ensure_ascii=False).encode(), "c.parquet": _parquet(thread)}
 
 
 def _news() -> Seeds:
     row = {
-        "id": "n1", "title": "茶價", "text": f"（中央社記者某某台北5日電）{TEA}\n{SEA}（編輯：某某）1130305\n延伸閱讀\n更多新聞", "outlet": "中央社",
-        "url": "https://www.cna.com.tw/news/1", "published": "民國113年3月5日",
-    }  # fmt: skip
+        "id": "n1",
+        "title": "茶價",
+        "text": f"（中央社記者某某台北5日電）{TEA}\n{SEA}（編輯：某某）1130305\n延伸閱讀\n更多新聞",
+        "outlet": "中央社",
+        "url": "https://www.cna.com.tw/news/1",
+        "published": "民國113年3月5日",
+    }
     return {"a.jsonl": _lines(row, row), "b.parquet": _parquet(row), "c.jsonl.zst": zstandard.compress(_lines(row))}
 
 
@@ -123,17 +154,18 @@ def _rows() -> Seeds:
 
 def _wikipedia() -> Seeds:
     wikitext = (
-        "{{NoteTA|1=zh-cn:信息;zh-tw:資訊}}'''信息'''是[[學科|一門]]。{| class=x\n|-\n| 甲 || 乙\n|}\n== 史 ==\n-{zh-hans:软件;zh-hant:軟體}-"
-        f"<ref name=a>註</ref>[[File:x.jpg|thumb|圖]] {TEA}\n* [https://a.example 鏈]\n<math>x^2</math><nowiki>[[</nowiki>\n== 參見 ==\n* [[丙]]\n"
+        "{{NoteTA|1=zh-cn:信息;zh-tw:資訊}}'''信息'''是[[學科|一門]]。"
+        "{| class=x\n|-\n| 甲 || 乙\n|}\n== 史 ==\n-{zh-hans:软件;zh-hant:軟體}-"
+        f"<ref name=a>註</ref>[[File:x.jpg|thumb|圖]] {TEA}\n* [https://a.example 鏈]\n"
+        "<math>x^2</math><nowiki>[[</nowiki>\n== 參見 ==\n* [[丙]]\n"
     )
     article = wikitext.replace("&", "&amp;").replace("<", "&lt;")
     page_ = (
         "<page><title>信息</title><ns>0</ns><id>NUMBER</id><revision><id>NUMBER1</id><timestamp>2024-05-01T12:34:56Z</timestamp><model>wikitext</model>"
         f'<format>text/x-wiki</format><text bytes="9" xml:space="preserve">{article}</text></revision></page>'
     )
-    site = (
-        "<siteinfo><dbname>zhwiki</dbname><base>https://zh.example/wiki/M</base><namespaces><namespace key='6'>文件</namespace></namespaces></siteinfo>"
-    )
+    namespaces = "<namespaces><namespace key='6'>文件</namespace></namespaces>"
+    site = f"<siteinfo><dbname>zhwiki</dbname><base>https://zh.example/wiki/M</base>{namespaces}</siteinfo>"
     dump = f"<mediawiki version='0.11'>{site}{page_.replace('NUMBER', '1')}{page_.replace('NUMBER', '2')}</mediawiki>".encode()
     row = {"id": "1", "url": "https://zh.example/wiki/1", "title": "信息", "text": f"{TEA}-{{zh-hans:软件;zh-hant:軟體}}-"}
     return {"a.xml": dump, "b.xml.bz2": bz2.compress(dump), "c.parquet": _parquet(row, row), "d.jsonl": _lines(row)}
@@ -141,7 +173,8 @@ def _wikipedia() -> Seeds:
 
 def _web() -> Seeds:
     html = (
-        f"<!DOCTYPE html><html lang=zh-TW><head><meta charset=utf-8><title>早市</title><meta name=date content=2024-02-03></head><body><nav>首頁</nav>"
+        f"<!DOCTYPE html><html lang=zh-TW><head><meta charset=utf-8><title>早市</title><meta name=date content=2024-02-03>"
+        f"</head><body><nav>首頁</nav>"
         f"<article><h1>早市</h1><p>{TEA}</p><table><tr><td>{SEA}</td></tr></table><script>var a = '<p>';</script></article></body></html>"
     ).encode()
     big5 = html.decode().replace("charset=utf-8", "charset=big5").encode("cp950", "replace")
@@ -166,7 +199,10 @@ def _web() -> Seeds:
 
 
 def _books(folder: Path) -> Seeds:
-    body = page(f"<h1>第一章</h1><p>{TEA}<ruby>茶<rt>ㄔㄚˊ</rt></ruby><a epub:type='noteref' href='#n'>1</a></p><aside epub:type='footnote'>{SEA}</aside>")
+    body = page(
+        f"<h1>第一章</h1><p>{TEA}<ruby>茶<rt>ㄔㄚˊ</rt></ruby>"
+        f"<a epub:type='noteref' href='#n'>1</a></p><aside epub:type='footnote'>{SEA}</aside>"
+    )
     epub = Path(write_epub(folder / "seed.epub", {"a.xhtml": body, "b.xhtml": page(f"<h2>二</h2><p>{SEA}</p>")}))
     content = epub.read_bytes()
     epub.unlink()
@@ -186,13 +222,17 @@ READERS: dict[str, Callable[[Path], Seeds]] = {
     "books": _books,
 }
 TOKENS: tuple[bytes, ...] = (
-    b"\0", b"\xff\xfe", b"\xef\xbb\xbf", b"\xed\xa0\x80", b"\\ud800", b"\\u0000", b"\xa4\x40", b"\x80", b"\r", b"\n", b"\xe2\x80\xa8", b'"', b"\\",
-    b"{", b"}", b"[" * 3_000, b'{"a":' * 3_000, b"]", b",", b"null", b"NaN", b"1e999", b"-0", b"9" * 5_000, b"-" + b"9" * 40, b"true", b"<", b">", b"&",
-    b"&#x110000;", b"&#0;", b"&lol;", b"<!DOCTYPE a [<!ENTITY lol 'lol'>]>", b"<![CDATA[", b"]]>", b"<!--", b"-->", b"<?xml version='1.0' encoding='x'?>",
-    b"<p>" * 2_000, b"<div><table>" * 500, b"</text>", b"{{" * 1_000, b"[[" * 1_000, b"{|" * 300, b"-{" * 500, b"-{H|zh-tw:a;zh-cn:b}-", b"}-", b"'''''",
-    b"<ref", b"<nowiki>", b"\r\n\r\n", b"Content-Length: 99999999999999999999\r\n", b"Content-Encoding: br\r\n", b"Transfer-Encoding: chunked\r\n",
-    b"charset=utf-7", b"charset=utf-16", b"HTTP/1.1 200 OK", b"WARC/1.0\r\n", b"../../etc/passwd", b"C:\\", b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b\x08",
-    "第一章".encode(), "　".encode() * 500, "ㄅ\u0301".encode() * 300, "\U000e0001\u202e".encode(), b" " * 3_000, b"\t\n" * 1_000, b"0000-00-00",
+    b"\0", b"\xff\xfe", b"\xef\xbb\xbf", b"\xed\xa0\x80", b"\\ud800", b"\\u0000", b"\xa4\x40", b"\x80", b"\r", b"\n",
+    b"\xe2\x80\xa8", b'"', b"\\", b"{", b"}", b"[" * 3_000, b'{"a":' * 3_000, b"]", b",", b"null", b"NaN", b"1e999",
+    b"-0", b"9" * 5_000, b"-" + b"9" * 40, b"true", b"<", b">", b"&", b"&#x110000;", b"&#0;", b"&lol;",
+    b"<!DOCTYPE a [<!ENTITY lol 'lol'>]>", b"<![CDATA[", b"]]>", b"<!--", b"-->",
+    b"<?xml version='1.0' encoding='x'?>", b"<p>" * 2_000, b"<div><table>" * 500, b"</text>", b"{{" * 1_000,
+    b"[[" * 1_000, b"{|" * 300, b"-{" * 500, b"-{H|zh-tw:a;zh-cn:b}-", b"}-", b"'''''", b"<ref", b"<nowiki>",
+    b"\r\n\r\n", b"Content-Length: 99999999999999999999\r\n", b"Content-Encoding: br\r\n",
+    b"Transfer-Encoding: chunked\r\n", b"charset=utf-7", b"charset=utf-16", b"HTTP/1.1 200 OK", b"WARC/1.0\r\n",
+    b"../../etc/passwd", b"C:\\", b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b\x08", "第一章".encode(),
+    "　".encode() * 500, "ㄅ\u0301".encode() * 300, "\U000e0001\u202e".encode(), b" " * 3_000, b"\t\n" * 1_000,
+    b"0000-00-00",
 )  # fmt: skip
 
 
@@ -335,7 +375,9 @@ def fuzz(reader: str, folder: Path, seed: int, inputs: int | None = None, second
                 _measure(pending, outcome)
         except Exception as error:
             trace = traceback.extract_tb(error.__traceback__)[-1]
-            outcome.crashes.append(f"{reader} {number} {name}: {type(error).__name__}: {str(error)[:200]} ({Path(trace.filename).name}:{trace.lineno})")
+            outcome.crashes.append(
+                f"{reader} {number} {name}: {type(error).__name__}: {str(error)[:200]} ({Path(trace.filename).name}:{trace.lineno})"
+            )
         path.unlink()
     _measure(pending, outcome)
     outcome.seconds = round(time.monotonic() - began, 1)

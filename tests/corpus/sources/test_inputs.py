@@ -120,3 +120,12 @@ def test_read_text_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inputs, "MAX_TEXT_BYTES", 10)
     with pytest.raises(InputError, match="over 10 bytes"):
         read_text(_file(b"0" * 11))
+
+
+def test_a_member_without_a_name_is_rejected(write_zip: Callable[..., str]) -> None:
+    """Found by fuzzing: zipfile's is_dir() raises IndexError for it."""
+    path = Path(write_zip([("x.txt", "a"), ("qq", "")]))
+    path.write_bytes(path.read_bytes().replace(b"qq", b"\0q"))  # zipfile reads the name up to the NUL
+    items = list(files_in(str(path)))
+    assert [isinstance(item, Rejected) for item in items] == [False, True]
+    assert "unsafe member path" in items[1].error

@@ -271,3 +271,32 @@ class TestDatasets:
     def test_a_bare_name_never_asks_the_hub(self, read: Read) -> None:
         documents, rejected = read("owner/name", "datasets")
         assert not documents and "no such folder" in rejected[0].error
+
+
+def test_a_deep_row_of_a_json_file_is_rejected_alone(write: Callable[..., str], read: Read) -> None:
+    """Found by fuzzing: a builder of such a row ended the process."""
+    for deep in (b"[" * 150_000 + b"]" * 150_000, b'{"a":' * 150_000 + b"1" + b"}" * 150_000):
+        documents, rejected = read(write("a.json", b'[{"text": "\xe8\x8c\xb6"}, ' + deep + b', {"text": "b"}]'), "rows")
+        assert [document.text for document in documents] == ["茶", "b"]
+        assert [(reject.locator, "nested over" in reject.error) for reject in rejected] == [("row 2", True)]
+
+
+@pytest.mark.parametrize("levels", [500, 900, 1_000, 1_020, 1_100, 3_000, 30_000])
+@pytest.mark.parametrize("brackets", [b"[]", b"[ "])
+def test_a_deep_line_is_rejected_and_is_no_want_of_memory(write: Callable[..., str], read: Read, levels: int, brackets: bytes) -> None:
+    """Found by fuzzing: its excerpt raised RecursionError, and orjson says "failed to allocate memory" of some of these lines."""
+    deep = b'{"a": ' + brackets[:1] * levels + brackets[1:].strip() * levels + b"}"
+    documents, rejected = read(write("a.jsonl", deep + b'\n{"text": "b"}\n'), "rows")
+    assert [document.text for document in documents] == ["b"]
+    assert [reject.locator for reject in rejected] == ["line 1"]
+
+
+@pytest.mark.parametrize("digits", [4_001, 5_000, 70_000, 300_000])
+def test_a_number_that_python_refuses_ends_a_json_file_with_a_reject(write: Callable[..., str], read: Read, digits: int) -> None:
+    """Found by fuzzing: ijson goes on with the exception set, which ended the process."""
+    number = b"9" * digits
+    documents, rejected = read(write("a.json", b'[{"text": "a"}, {"text": "b", "n": ' + number + b"}]"), "rows")
+    assert [document.text for document in documents] == ["a"]
+    assert [(reject.locator, reject.error) for reject in rejected] == [("after row 1", "a number of over 4000 digits")]
+    (document,), _ = read(write("b.json", b'[{"text": "a", "n": ' + number[:4_000] + b"}]"), "rows")
+    assert document.metadata == {"n": "9" * 4_000}

@@ -247,3 +247,14 @@ def test_bombs_stop_at_the_bound(monkeypatch: pytest.MonkeyPatch, coding: str) -
 def test_a_thousand_members_are_refused() -> None:
     with pytest.raises(InputError, match="gzip members"):
         content(response("Content-Encoding: gzip\r\n", gzip.compress(b"a") * 1000))
+
+
+@pytest.mark.parametrize("kept", [12, 30, 60, 200])
+def test_a_record_whose_header_is_cut_is_no_empty_record(kept: int) -> None:
+    """Found by fuzzing: a file cut in its first header had neither responses nor rejects."""
+    found, rejected = read(record(1)[:kept])
+    assert not found and len(rejected) == 1 and "header has no" in rejected[0].error
+    found, rejected = read(record(1).replace(b"WARC-Type: response\r\n", b"") + record(2))
+    assert numbers(found) == [2] and [reject.error for reject in rejected] == ["the record's header has no WARC-Type"]
+    found, rejected = read(record(1).replace(b"WARC-Type", b"warc-TYPE") + record(2))
+    assert numbers(found) == [2] and len(rejected) == 1  # fastwarc does not know it by that spelling
