@@ -54,7 +54,10 @@ class Site:
 
     def url(self, title: str) -> str | None:
         """The address of a page, on the pattern of the main page's; None where the dump names none on the web."""
-        parts = urlsplit(self.base or "")
+        try:
+            parts = urlsplit(self.base or "")
+        except ValueError:  # "https://[" begins an IPv6 address that does not end
+            return None
         if parts.scheme not in ("http", "https") or "/" not in parts.path:
             return None
         return f"{parts.scheme}://{parts.netloc}{parts.path.rpartition('/')[0]}/{quote(title.replace(' ', '_'), safe='/:(),!*;@$~')}"

@@ -57,6 +57,12 @@ def test_an_article(write: Write, read: Read, version: str) -> None:
     assert document.metadata == {"revision": 1200, "wiki": "zhwiki", "sections_cut": 1}
 
 
+def test_a_base_that_is_no_address_gives_no_address(write: Write, read: Read) -> None:
+    """Found by fuzzing: it ended the run."""
+    (document,), rejected = read(write("w.xml", dump(page(1, "甲", "文字"), site=SITE.replace("https://", "https://["))), "wikipedia")
+    assert not rejected and document.url is None
+
+
 def test_the_recipe_decides_licence_and_holder(write: Write, read: Read) -> None:
     path = write("w.xml", dump(page(1, "甲", "文字")))
     (document,), _ = read(path, "wikipedia", license="cc-by-sa-3.0", rights_holder="某社")
