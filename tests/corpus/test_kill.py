@@ -102,12 +102,15 @@ def test_killed_on_the_clock(sample_run: Path, tmp_path: Path, fraction: float) 
     jitter = random.Random(f"{SEED}-{fraction}").uniform(-0.1, 0.1)
     run = tmp_path / "run"
     command = [sys.executable, "-c", "from factory.cli import main; main()", "corpus", "build", str(RECIPE), "--output", str(run)]
-    child = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-    try:
-        child.wait(timeout=max(0.5, seconds * (fraction + jitter)))
-    except subprocess.TimeoutExpired:
-        os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
+    for attempt in range(3):  # the machine may be quicker now than when the undisturbed run was timed
+        shutil.rmtree(run, ignore_errors=True)
+        child = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        try:
+            child.wait(timeout=max(0.5, seconds * (fraction + jitter) * 0.6**attempt))
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+            break
     assert child.returncode == -signal.SIGKILL, "the run was over before the kill: no work remained"
     done = twllm("corpus", "build", str(RECIPE), "--output", str(run))
     assert done.returncode == 0, done.stderr

@@ -230,7 +230,7 @@ def test_a_record_with_another_key_is_not_reused(folder: str, key: str) -> None:
 
 
 def test_a_record_that_names_a_missing_file_is_never_written(folder: str) -> None:
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(UserError, match="absent.bin"):
         write_record(f"{folder}/stage.json", "k1", ["a.bin", "absent.bin"])
     assert read_record(f"{folder}/stage.json", "k1") is None
 

@@ -213,7 +213,7 @@ def test_a_byte_order_mark_and_windows_line_ends_are_accepted(tmp_path: Path, co
         ("{folder}", "is a folder"),
         ("{folder}/file/run.yaml", "cannot be read"),
         ("memory://absent/run.yaml", "no such file"),
-        ("nosuchprotocol://bucket/run.yaml", "cannot be read"),
+        ("nosuchprotocol://bucket/run.yaml", "cannot be reached"),
     ],
 )
 def test_a_path_that_cannot_be_read_is_refused(tmp_path: Path, path: str, said: str) -> None:
