@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from corpus import report_format as form
+from corpus.audit import read_audit
 from corpus.policy import Action
 from corpus.report import policy_rows
 from corpus.report_data import (
@@ -96,6 +97,7 @@ def render(run: Run) -> str:
         unstated=sum(share.documents for right, share in shares.items() if right.license == License.UNKNOWN),
         lanes=list(lanes.items()),
         labels=labelled(run.manifest),
+        audit=read_audit(run.folder, run.manifest),
         mixture=run.manifest["recipe"]["mixture"],
         deduplicate=run.manifest["recipe"]["deduplicate"],
         tokenizer=Path(run.manifest["recipe"]["mixture"]["tokenizer"] or "").name,

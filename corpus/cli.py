@@ -153,6 +153,36 @@ def rights(run: Run = "runs/sample", as_json: AsJson = False) -> None:
 
 
 @app.command()
+def audit(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Folder of a finished run.")],
+    sample: Annotated[int | None, typer.Option("--sample", help="Draw so many documents to label, half kept and half removed.", min=2)] = None,
+    output: Annotated[str | None, typer.Option("--output", help="The sample: a JSONL file of Argilla records.", metavar="FILE")] = None,
+    seed: Annotated[int, typer.Option(help="Another seed draws other documents.", min=1)] = 1,
+    labels: Annotated[str | None, typer.Option("--labels", help="Labels that came back: error rates for report and card.", metavar="FILE")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Draw a random sample of kept and of removed documents to label, or turn labels into error rates."""
+    from corpus.audit import account, write_sample
+    from corpus.audit import sample as draw
+    from corpus.show import show_audit
+    from corpus.why import read_manifest
+
+    read_manifest(run)
+    if (sample is None) == (labels is None):
+        raise UserError("audit: give either --sample N with --output FILE, or --labels FILE.")
+    if labels is not None:
+        found = account(run, labels)
+        report(run)
+        show_audit(found, as_json)
+        return
+    if output is None:
+        raise UserError("audit: --sample needs --output FILE for the documents to label.")
+    drawn = draw(run, sample or 0, seed)
+    write_sample(run, drawn, output)
+    print(f"{output}: {len(drawn):,} documents; label each with 'decision', keep or remove, then run: twllm corpus audit {run} --labels FILE")
+
+
+@app.command()
 def report(run: Run = "runs/sample") -> None:
     """Write a run's report.html and dataset card again."""
     from corpus.card import write_card

@@ -18,6 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from corpus import report_format as form
+from corpus.audit import read_audit
 from corpus.decide import threshold_text
 from corpus.policy import Policy
 from corpus.report_data import (
@@ -118,6 +119,7 @@ def context(run: Run) -> dict[str, Any]:
         "holders_left": max(0, len(holders) - MAX_HOLDERS),
         "lanes": kept_lanes(run),
         "labels": labelled(manifest),
+        "audit": read_audit(run.folder, manifest),
         "max_ids": MAX_IDS,
         "errors": quarantine_errors(run.folder),
         "files": _files(manifest),

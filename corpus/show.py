@@ -179,7 +179,24 @@ def show_why(found: Explanation, as_json: bool) -> None:
     table(["origin", ""], [[name, str(value)] for name, value in facts.items()])
     print()
     table(["feature", "value"], [[name, str(value)] for name, value in found.features.items()])
+    for item in found.evidence:
+        print(f"\n{item['label']} {item['score']:.3f}: paragraph {item['paragraph']} ({item['paragraph_score']:.3f}), by {'、'.join(item['words'])}")
+        print(f"  {item['excerpt']}")
     print(f"\n{found.excerpt}…")
+
+
+def show_audit(found: dict[str, Any], as_json: bool) -> None:
+    """Error rates of an audited run."""
+    if as_json:
+        _json(found)
+        return
+    rows = [
+        [what, f"{rate['share']:.1%}", f"{rate['low']:.1%} to {rate['high']:.1%}", rate["labelled"], rate["population"]]
+        for what, rate in (("kept, should go (leakage)", found["leakage"]), ("removed, should stay (false removal)", found["false_removal"]))
+    ]
+    table(["documents", "rate", "95 % interval", "labelled", "of"], rows, numbers=2)
+    if found["undecided"]:
+        print(f"{found['undecided']:,} records without a majority are left out")
 
 
 def show_diff(found: Difference, as_json: bool) -> None:

@@ -17,6 +17,7 @@ from factory.errors import UserError
 from factory.zh.pii import Span, redact
 
 EXCERPT_CHARS = 200
+EVIDENCE_FROM = 0.5  # of a threat's score
 _HIDDEN = ("minhash", "line_hashes", "exact_hash", "id", "pii_spans")
 
 
@@ -41,6 +42,7 @@ class Explanation(NamedTuple):
     document: dict[str, Any]  # without its text
     excerpt: str
     parts: list[str]  # of a split document: the ids of its parts
+    evidence: list[dict[str, Any]]  # for each classifier's score that counts: the paragraph where it is highest, and its words
 
 
 def explain(run: str, document_id: str) -> Explanation:
@@ -67,7 +69,34 @@ def explain(run: str, document_id: str) -> Explanation:
     features["raw_sha256"] = features["raw_sha256"].hex()
     shown = {name: value for name, value in features.items() if name not in _HIDDEN}
     spans = [Span(**span) for span in features["pii_spans"] or []]
-    return Explanation(decision, rule, shown, document, redact(text, spans)[:EXCERPT_CHARS], [])
+    named = tuple(rule["remove_if"]) if rule else ()
+    return Explanation(decision, rule, shown, document, redact(text, spans)[:EXCERPT_CHARS], [], evidence(text, features, named, spans))
+
+
+def evidence(text: str, features: dict[str, Any], named: tuple[str, ...], spans: list[Span]) -> list[dict[str, Any]]:
+    """The paragraph and words behind each score that a rule names, else behind threats from EVIDENCE_FROM and the likeliest variety.
+
+    The text is read again, whole, paragraph by paragraph; excerpts are redacted.
+    """
+    from factory.zh.classifiers.features import evidence_for
+    from factory.zh.classifiers.model import THREATS, bundled
+
+    high = [f"score_{label}" for label in THREATS if (features.get(f"score_{label}") or 0) >= EVIDENCE_FROM]
+    likeliest = [f"score_{features['variety_label']}"] if features.get("variety_label") else []
+    found = []
+    for task, label in evidence_for(list(dict.fromkeys([*named, *high, *likeliest]))):
+        best = bundled(task).evidence(text, label)[:1]
+        for item in best:
+            inside = [span._replace(start=span.start - item.start, end=span.end - item.start) for span in spans if item.start <= span.start and span.end <= item.end]
+            found.append({
+                "label": label,
+                "score": features[f"score_{label}"],
+                "paragraph": text.count("\n", 0, item.start),
+                "paragraph_score": round(item.score, 5),
+                "excerpt": redact(text[item.start : item.end], inside)[:EXCERPT_CHARS],
+                "words": [word for word, _ in item.words],
+            })  # fmt: skip
+    return found
 
 
 def _row(path: str, document_id: str) -> dict[str, Any] | None:

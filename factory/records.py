@@ -49,6 +49,7 @@ class Reason(StrEnum):
     PORN = "porn"
     ELECTION_SPAM = "election_spam"
     ADVERTISEMENT = "advertisement"
+    CONTENT_FARM = "content_farm"
     PERSONAL_DATA = "personal_data"
     ABOLISHED = "abolished"
     BLOCKLISTED = "blocklisted"  # its address or domain is on a list of the recipe

@@ -80,14 +80,14 @@ def made_by() -> str:
 
 def dictionaries() -> Dictionaries:
     return Dictionaries(
-        characters=_dump("STCharacters"),
-        phrases=_dump("STPhrases"),
-        to_simplified=_dump("TSCharacters"),
-        taiwan={key: values[0] for key, values in _dump("TWVariants").items()},
+        characters=dump("STCharacters"),
+        phrases=dump("STPhrases"),
+        to_simplified=dump("TSCharacters"),
+        taiwan={key: values[0] for key, values in dump("TWVariants").items()},
     )
 
 
-def _dump(name: str) -> dict[str, list[str]]:
+def dump(name: str) -> dict[str, list[str]]:
     """One dictionary of the installed `opencc` package. Raises UserError where its tool is missing or fails."""
     root = Path(str(files("opencc"))) / "clib"
     with tempfile.TemporaryDirectory() as folder:
