@@ -155,10 +155,10 @@ def rights(run: Run = "runs/sample", as_json: AsJson = False) -> None:
 @app.command()
 def audit(
     run: Annotated[str, typer.Argument(metavar="RUN", help="Folder of a finished run.")],
-    sample: Annotated[int | None, typer.Option("--sample", help="Draw so many documents to label, half kept and half removed.", min=2)] = None,
+    sample: Annotated[int | None, typer.Option("--sample", help="Draw so many documents, half kept and half removed.", min=2)] = None,
     output: Annotated[str | None, typer.Option("--output", help="The sample: a JSONL file of Argilla records.", metavar="FILE")] = None,
     seed: Annotated[int, typer.Option(help="Another seed draws other documents.", min=1)] = 1,
-    labels: Annotated[str | None, typer.Option("--labels", help="Labels that came back: error rates for report and card.", metavar="FILE")] = None,
+    labels: Annotated[str | None, typer.Option("--labels", help="Labels that came back, for report and card.", metavar="FILE")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Draw a random sample of kept and of removed documents to label, or turn labels into error rates."""
@@ -179,7 +179,7 @@ def audit(
         raise UserError("audit: --sample needs --output FILE for the documents to label.")
     drawn = draw(run, sample or 0, seed)
     write_sample(run, drawn, output)
-    print(f"{output}: {len(drawn):,} documents; label each with 'decision', keep or remove, then run: twllm corpus audit {run} --labels FILE")
+    print(f"{output}: {len(drawn):,} documents. Give each a 'decision', keep or remove; then: twllm corpus audit {run} --labels FILE")
 
 
 @app.command()

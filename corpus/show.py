@@ -180,7 +180,8 @@ def show_why(found: Explanation, as_json: bool) -> None:
     print()
     table(["feature", "value"], [[name, str(value)] for name, value in found.features.items()])
     for item in found.evidence:
-        print(f"\n{item['label']} {item['score']:.3f}: paragraph {item['paragraph']} ({item['paragraph_score']:.3f}), by {'、'.join(item['words'])}")
+        where = f"paragraph {item['paragraph']} ({item['paragraph_score']:.3f})"
+        print(f"\n{item['label']} {item['score']:.3f}: {where}, by {'、'.join(item['words'])}")
         print(f"  {item['excerpt']}")
     print(f"\n{found.excerpt}…")
 
@@ -192,7 +193,10 @@ def show_audit(found: dict[str, Any], as_json: bool) -> None:
         return
     rows = [
         [what, f"{rate['share']:.1%}", f"{rate['low']:.1%} to {rate['high']:.1%}", rate["labelled"], rate["population"]]
-        for what, rate in (("kept, should go (leakage)", found["leakage"]), ("removed, should stay (false removal)", found["false_removal"]))
+        for what, rate in (
+            ("kept, should go (leakage)", found["leakage"]),
+            ("removed, should stay (false removal)", found["false_removal"]),
+        )
     ]
     table(["documents", "rate", "95 % interval", "labelled", "of"], rows, numbers=2)
     if found["undecided"]:

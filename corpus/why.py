@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
+from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
@@ -42,7 +43,7 @@ class Explanation(NamedTuple):
     document: dict[str, Any]  # without its text
     excerpt: str
     parts: list[str]  # of a split document: the ids of its parts
-    evidence: list[dict[str, Any]]  # for each classifier's score that counts: the paragraph where it is highest, and its words
+    evidence: Sequence[dict[str, Any]] = ()  # for each classifier's score that counts: the paragraph where it is highest, and its words
 
 
 def explain(run: str, document_id: str) -> Explanation:
@@ -87,7 +88,8 @@ def evidence(text: str, features: dict[str, Any], named: tuple[str, ...], spans:
     for task, label in evidence_for(list(dict.fromkeys([*named, *high, *likeliest]))):
         best = bundled(task).evidence(text, label)[:1]
         for item in best:
-            inside = [span._replace(start=span.start - item.start, end=span.end - item.start) for span in spans if item.start <= span.start and span.end <= item.end]
+            within = [span for span in spans if item.start <= span.start and span.end <= item.end]
+            inside = [span._replace(start=span.start - item.start, end=span.end - item.start) for span in within]
             found.append({
                 "label": label,
                 "score": features[f"score_{label}"],

@@ -21,8 +21,9 @@ def card(trained: Trained, recipe: ClassifierRecipe) -> str:
     licence = "cc-by-sa-4.0" if set(licenses) & set(_SHARE_ALIKE) else "apache-2.0"
     counts = {name: by_label(side) for name, side in zip(("train", "calibration", "test"), trained.split, strict=True)}
     lines = [
-        "---", "language: [zh, nan, hak, yue, lzh]", f"license: {licence if may_be_published(recipe) else 'other'}", "library_name: fasttext",
-        "pipeline_tag: text-classification", "---", "", f"# {recipe.name} {recipe.version}", "", recipe.description or f"Task {recipe.task}.", "",
+        "---", "language: [zh, nan, hak, yue, lzh]", f"license: {licence if may_be_published(recipe) else 'other'}",
+        "library_name: fasttext", "pipeline_tag: text-classification", "---", "",
+        f"# {recipe.name} {recipe.version}", "", recipe.description or f"Task {recipe.task}.", "",
         "| label | train | calibration | test | threshold |", "|---|---:|---:|---:|---:|",
     ]  # fmt: skip
     for label, facts in trained.facts.labels.items():
@@ -39,14 +40,16 @@ def card(trained: Trained, recipe: ClassifierRecipe) -> str:
     if not may_be_published(recipe):
         lines += ["", "Some of these texts are not openly licensed: the model is for its maker's own use."]
     lines += [
-        "", "## How it was made", "", f"fastText {_settings(trained)}; tokens of 1 to {recipe.longest_token} characters; quantized to {len(trained.blob):,} bytes.",
+        "", "## How it was made", "",
+        f"fastText {_settings(trained)}; tokens of 1 to {recipe.longest_token} characters; quantized to {len(trained.blob):,} bytes.",
         f"Made by (SHA-256 of recipe, training passages and code): `{trained.facts.made_by}`. Weights: `{trained.facts.sha256}`.", "",
         "Scores are calibrated on the calibration split (Platt 1999).",
     ]  # fmt: skip
     if recipe.task == "threat":
         lines.append(
-            f"A label is given from the lowest score at which precision is at least {recipe.operating_point.precision:.0%} on the calibration split "
-            f"together with {len(trained.clean):,} passages of clean law and news. Several may be given; none is `clean`."
+            "A label is given from the score of highest recall at which precision is at least "
+            f"{recipe.operating_point.precision:.0%} on the calibration split together with "
+            f"{len(trained.clean):,} passages of clean law and news. Several may be given; none is `clean`."
         )
     return "\n".join(lines) + "\n"
 

@@ -44,7 +44,9 @@ class FastText(Strict):
     dim: Positive = 32
     epoch: Positive = 20
     lr: float = Field(0.5, gt=0, allow_inf_nan=False)
-    min_count: Positive = 2
+    min_count: Positive = Field(2, description="Documents that a token has to stand in; repeats count once.")
+    max_share: Annotated[float, Field(gt=0, le=1)] = Field(1.0, description="Share of passages above which a token tells nothing.")
+    han_only: bool = Field(False, description="Only tokens of Han characters: punctuation, digits and Latin show a source, not a variety.")
     cutoff: Positive | None = Field(100_000, description="Tokens that quantization keeps; null for all.")
     dsub: Positive = 2
     autotune_seconds: Positive | None = None
@@ -85,7 +87,8 @@ class ClassifierRecipe(Strict):
             for label in (*(data.labels or ()), *(label for labels in (data.values or {}).values() for label in labels)):
                 if label not in known:
                     raise ValueError(
-                        f"data set {number + 1} ({data.path}): label {label!r} is not in the guideline; labels of {self.task} are {', '.join(known)}"
+                        f"data set {number + 1} ({data.path}): label {label!r} is not in the guideline; "
+                        f"labels of {self.task} are {', '.join(known)}"
                     )
         return self
 
@@ -98,8 +101,9 @@ def load_recipe(path: str) -> tuple[ClassifierRecipe, str]:
 def resolve(data: DataSet, base: str, where: str) -> str:
     """The absolute path of a data set. Raises UserError where it does not exist."""
     if data.path.startswith("package:"):
-        return str(Path(__file__).parent / data.path.removeprefix("package:"))
-    path = expand_path(data.path, base, where)
+        path = str(Path(__file__).parent / data.path.removeprefix("package:"))
+    else:
+        path = expand_path(data.path, base, where)
     if "://" not in path and not os.path.isfile(path):
         raise UserError(f"{where}: {path}: no such file. Correct 'path'.")
     return path

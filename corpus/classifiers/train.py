@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from corpus.classifiers import data as dataset
 from corpus.classifiers.calibrate import operating_threshold, platt
 from corpus.classifiers.data import Passage, Split
-from corpus.classifiers.recipe import OPEN_LICENSES, ClassifierRecipe, FastText
+from corpus.classifiers.recipe import OPEN_LICENSES, ClassifierRecipe
 from factory import manifest, storage
 from factory.errors import UserError
 from factory.zh.classifiers.fasttext_file import END, parse, sha256
@@ -22,6 +23,7 @@ from factory.zh.classifiers.model import CLEAN, FACTS_FILE, MODEL_FILE, TASKS, A
 from factory.zh.classifiers.tokens import tokens
 
 MAX_MODEL_BYTES = 8 << 20
+_HAN = re.compile("[\u3400-\u9fff\U00020000-\U000323af]+")
 _CODE = ("corpus.classifiers.data", "corpus.classifiers.train", "corpus.classifiers.calibrate", "factory.zh.classifiers")
 _LIBRARIES = ("fasttext-numpy2-wheel", "numpy", "opencc")
 
@@ -99,16 +101,17 @@ def fit(
 
     with tempfile.TemporaryDirectory() as folder:
         path, check_path = f"{folder}/train.txt", f"{folder}/check.txt"
-        _write(path, train, recipe)
         setting = recipe.fasttext
+        known = vocabulary(train, recipe)
+        _write(path, train, recipe, known)
         common: dict[str, Any] = {
-            "loss": "ova" if recipe.task == "threat" else "softmax", "wordNgrams": 1, "minn": 0, "maxn": 0, "minCount": setting.min_count,
+            "loss": "ova" if recipe.task == "threat" else "softmax", "wordNgrams": 1, "minn": 0, "maxn": 0, "minCount": 1,
             "verbose": 0, "seed": recipe.seed,
         }  # fmt: skip
         chosen: dict[str, Any] = {"dim": setting.dim, "epoch": setting.epoch, "lr": setting.lr}
         if setting.autotune_seconds:
-            chosen = _autotuned(path, check_path, check, recipe, common, setting)
-        write_start(f"{folder}/start.vec", path, setting.min_count, chosen["dim"], recipe.seed)
+            chosen = _autotuned(path, check_path, check, recipe, known, common)
+        write_start(f"{folder}/start.vec", known, chosen["dim"], recipe.seed)
         model = fasttext.train_supervised(path, thread=1, pretrainedVectors=f"{folder}/start.vec", **common, **chosen)
         keep = min(setting.cutoff or len(model.words), len(model.words))
         model.quantize(
@@ -119,44 +122,55 @@ def fit(
             return stream.read(), {**common, **chosen}
 
 
-def write_start(path: str, text: str, min_count: int, dim: int, seed: int) -> None:
+def vocabulary(passages: Sequence[Passage], recipe: ClassifierRecipe) -> frozenset[str]:
+    """Tokens of at least `min_count` documents. Repeats and conversions of a document count once: a token of one text that is
+    shown sixty times would be learnt by heart, and what is learnt by heart tells nothing about another text."""
+    documents: Counter[str] = Counter()
+    setting = recipe.fasttext
+    seen: dict[str, set[str]] = {}
+    for passage in passages:
+        found = set(tokens(passage.text, recipe.longest_token)) - seen.get(passage.document, set())
+        documents.update(found)
+        if passage.repeat > 1:
+            seen.setdefault(passage.document, set()).update(found)
+    most = setting.max_share * len(passages)
+    return frozenset(
+        token for token, count in documents.items() if setting.min_count <= count <= most and (not setting.han_only or _HAN.fullmatch(token))
+    )
+
+
+def write_start(path: str, words: Iterable[str], dim: int, seed: int) -> None:
     """Seeded vectors for every token to start from.
 
     With one thread fastText itself draws only the first tenth of the matrix and leaves the rest as the memory was
     (`DenseMatrix::uniform` in its version 0.9.2), so that two trainings differ and small ones fail with NaN.
     """
-    counts: Counter[str] = Counter()
-    with open(text, encoding="utf-8") as stream:
-        for line in stream:
-            counts.update(word for word in line.rstrip("\n").split(" ") if not word.startswith("__label__"))
-    counts[END] = min_count
-    words = sorted(word for word, count in counts.items() if count >= min_count and word)
-    vectors = np.random.default_rng(seed).uniform(-1 / dim, 1 / dim, (len(words), dim))
+    ordered = sorted({*words, END})
+    vectors = np.random.default_rng(seed).uniform(-1 / dim, 1 / dim, (len(ordered), dim))
     with open(path, "w", encoding="utf-8") as stream:
-        stream.write(f"{len(words)} {dim}\n")
-        for word, vector in zip(words, vectors, strict=True):
+        stream.write(f"{len(ordered)} {dim}\n")
+        for word, vector in zip(ordered, vectors, strict=True):
             stream.write(f"{word} {' '.join(f'{value:.6f}' for value in vector)}\n")
 
 
 def _autotuned(
-    path: str, check_path: str, check: Sequence[Passage], recipe: ClassifierRecipe, common: dict[str, Any], setting: FastText
+    path: str, check_path: str, check: Sequence[Passage], recipe: ClassifierRecipe, known: Set[str], common: dict[str, Any]
 ) -> dict[str, Any]:
     import fasttext
 
-    _write(check_path, check, recipe)
+    _write(check_path, check, recipe, known)
     found = fasttext.train_supervised(
-        path, autotuneValidationFile=check_path, autotuneDuration=setting.autotune_seconds, thread=os.cpu_count() or 1, **common
+        path, autotuneValidationFile=check_path, autotuneDuration=recipe.fasttext.autotune_seconds, thread=os.cpu_count() or 1, **common
     ).f.getArgs()
     return {"dim": found.dim, "epoch": found.epoch, "lr": found.lr}
 
 
-def _write(path: str, passages: Sequence[Passage], recipe: ClassifierRecipe) -> None:
-    """fastText's training file, in an order that the seed shuffles: neighbours in a file are alike, and the last ones learnt weigh most."""
-    lines = [
-        " ".join([*(f"__label__{label}" for label in passage.labels), *tokens(passage.text, recipe.longest_token)])
-        for passage in passages
-        for _ in range(passage.repeat)
-    ]
+def _write(path: str, passages: Sequence[Passage], recipe: ClassifierRecipe, known: Set[str]) -> None:
+    """fastText's training file, in an order that the seed shuffles: neighbours in a file are alike, and the last learnt weigh most."""
+    lines = []
+    for passage in passages:
+        words = [token for token in tokens(passage.text, recipe.longest_token) if token in known]
+        lines += [" ".join([*(f"__label__{label}" for label in passage.labels), *words])] * passage.repeat
     order = np.random.default_rng(recipe.seed).permutation(len(lines))
     with open(path, "w", encoding="utf-8", errors="replace") as stream:
         stream.writelines(lines[i] + "\n" for i in order)

@@ -83,6 +83,7 @@ def test_an_empty_class_is_one_line(recipe_file: Path) -> None:
     [
         ({"data": [{"path": "rows.jsonl", "license": "cc0-1.0", "labels": ["lottery"]}]}, "label 'lottery' is not in the guideline"),
         ({"data": [{"path": "gone.jsonl", "license": "cc0-1.0"}]}, "no such file"),
+        ({"data": [{"path": "package:data/gone.jsonl", "license": "cc0-1.0"}]}, "no such file"),
         ({"data": [{"path": "rows.jsonl", "license": "cc0-1.0", "labels": ["clean"], "whole": True}]}, "one class only"),
         ({"data": [{"path": "rows.jsonl", "license": "cc0-1.0", "where": {"id": "nothing"}}]}, "gives no passage"),
         ({"passage_chars": [500, 50]}, "shortest 500 is above longest 50"),

@@ -33,7 +33,8 @@ def train(folder: Path, quantized: bool, loss: str = "softmax", run: int = 3) ->
         f"__label__{label} {' '.join(tokens(text, run))}" for label, texts in TEXTS.items() for text in texts * 60
     ]  # fastText calls the loss of very few lines NaN
     (folder / "train.txt").write_text("\n".join(lines) + "\n", "utf-8")
-    write_start(str(folder / "start.vec"), str(folder / "train.txt"), 1, 5, 7)
+    words = {token for texts in TEXTS.values() for text in texts for token in tokens(text, run)}
+    write_start(str(folder / "start.vec"), words, 5, 7)
     model = fasttext.train_supervised(
         str(folder / "train.txt"),
         pretrainedVectors=str(folder / "start.vec"),
