@@ -141,18 +141,16 @@ def account(run: str, path: str) -> dict[str, Any]:
     manifest = read_manifest(run)
     labels, undecided = read_labels(path)
     strata = _strata(run)
-    rates, seen = {}, 0
-    for name, status, wrong in (("leakage", Status.KEPT, "remove"), ("false_removal", Status.REMOVED, "keep")):
-        rate = _rate({s: [labels[row.id] == wrong for row in rows if row.id in labels] for s, rows in strata[str(status)].items()},
-                     {s: len(rows) for s, rows in strata[str(status)].items()})  # fmt: skip
-        seen += rate.labelled
-        rates[name] = rate._asdict()
-        if rate.population and not rate.labelled:
-            raise UserError(f"{path}: labels no {status} document of {run}. Label the whole sample that 'twllm corpus audit' wrote.")
-    if seen < len(labels):
-        known = {row.id for side in strata.values() for rows in side.values() for row in rows}
-        stranger = next(document for document in labels if document not in known)
+    known = {row.id for side in strata.values() for rows in side.values() for row in rows}
+    if stranger := next((document for document in labels if document not in known), None):
         raise UserError(f"{path}: {stranger}: {run} holds no such document to audit. Give the labels of this run's sample.")
+    rates = {}
+    for name, status, wrong in (("leakage", Status.KEPT, "remove"), ("false_removal", Status.REMOVED, "keep")):
+        side = strata[str(status)]
+        answers = {stratum: [labels[row.id] == wrong for row in rows if row.id in labels] for stratum, rows in side.items()}
+        if side and not any(answers.values()):
+            raise UserError(f"{path}: labels no {status} document of {run}. Label the whole sample that 'twllm corpus audit' wrote.")
+        rates[name] = _rate(answers, {stratum: len(rows) for stratum, rows in side.items()})._asdict()
     result = {"run": manifest["stages"]["assemble"], "labelled": len(labels), "undecided": undecided, **rates}
     storage.atomic_write_text(f"{run}/{AUDIT_FILE}", json.dumps(result, ensure_ascii=False, indent=1, sort_keys=True) + "\n")
     return result

@@ -15,6 +15,7 @@ import xxhash
 from factory.records import Document
 from factory.zh import ngrams
 from factory.zh.charclass import CharClass, table
+from factory.zh.classifiers.features import COLUMNS, classify
 from factory.zh.lane import ScriptCounts, lane_of
 from factory.zh.matcher import THREATS, Hit, hits
 from factory.zh.normalize import Normalized, normalize
@@ -73,6 +74,7 @@ FEATURES: dict[str, Feature] = {
     "roundtrip_changes": Feature(_F, "per 1,000 characters", "what OpenCC changes there and back; only where words leave the variety open"),
     **{f"{t}_points": Feature(_I, "points", f"weights of different {t} phrases") for t in THREATS},
     **{f"{t}_density": Feature(_F, "points per 1,000 Han", f"{t} phrases, each use counted") for t in THREATS},
+    **{name: Feature(_S if unit == "label" else _F, unit, meaning) for name, (unit, meaning) in COLUMNS.items()},
     **{f"pii_{kind}": Feature(_I, "values", f"different {kind.replace('_', ' ')} values found as personal data") for kind in KINDS},
     "removed_chars": Feature(_I, "characters", "control and zero-width characters taken out"),
     "private_mapped": Feature(_I, "characters", "Big5 leftovers mapped to Unicode"),
@@ -109,6 +111,7 @@ def annotate(documents: Sequence[Document]) -> tuple[list[str], pa.Table]:
     lines = ngrams.line_statistics(batch.codes, batch.offsets, classes)
     repeats = {n: ngrams.repetition(batch.codes, batch.offsets, classes, n) for n in ngrams.NGRAM_SIZES}
     signatures = ngrams.minhash_signatures(batch, classes)
+    classified = classify(texts)
     for index, document in enumerate(documents):
         row = _row(
             document, normalized[index], _by_class(counts[index]), dict(zip(ngrams.LINE_FIELDS, map(int, lines[index]), strict=True))
@@ -116,6 +119,7 @@ def annotate(documents: Sequence[Document]) -> tuple[list[str], pa.Table]:
         for n, values in repeats.items():
             row[f"dup_ngram_{n}"], row[f"top_ngram_{n}"] = (round(float(value), 6) for value in values[index])
         row["minhash"] = signatures[index].tobytes()
+        row.update(classified[index])
         for name, column in columns.items():
             column.append(row[name])
     return texts, pa.Table.from_pydict(columns, schema=SCHEMA)

@@ -134,9 +134,8 @@ def vocabulary(passages: Sequence[Passage], recipe: ClassifierRecipe) -> frozens
         if passage.repeat > 1:
             seen.setdefault(passage.document, set()).update(found)
     most = setting.max_share * len(passages)
-    return frozenset(
-        token for token, count in documents.items() if setting.min_count <= count <= most and (not setting.han_only or _HAN.fullmatch(token))
-    )
+    shared = (token for token, count in documents.items() if setting.min_count <= count <= most)
+    return frozenset(token for token in shared if not setting.han_only or _HAN.fullmatch(token))
 
 
 def write_start(path: str, words: Iterable[str], dim: int, seed: int) -> None:

@@ -91,12 +91,19 @@ def test_people_who_disagree_leave_a_record_out(tmp_path: Path) -> None:
     ("line", "message"),
     [
         ("{", "is not JSON"), ('{"decision": "keep"}', "needs 'id'"), ('{"id": "a", "decision": "maybe"}', "'maybe' is not keep or remove"),
-        ('{"id": "nobody", "decision": "keep"}', "labels no kept document"),
+        ('{"id": "nobody", "decision": "keep"}', "holds no such document"),
     ],
 )  # fmt: skip
 def test_wrong_labels_are_one_line(run: Path, tmp_path: Path, line: str, message: str) -> None:
     (tmp_path / "l.jsonl").write_text(line + "\n", "utf-8")
     with pytest.raises(UserError, match=message):
+        account(str(run), str(tmp_path / "l.jsonl"))
+
+
+def test_labels_of_one_side_only_are_one_line(run: Path, tmp_path: Path) -> None:
+    kept = next(row.id for row in sample(str(run), 50) if row.status == "kept")
+    (tmp_path / "l.jsonl").write_text(json.dumps({"id": kept, "decision": "keep"}) + "\n", "utf-8")
+    with pytest.raises(UserError, match="labels no removed document"):
         account(str(run), str(tmp_path / "l.jsonl"))
 
 

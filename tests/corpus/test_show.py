@@ -43,6 +43,7 @@ def explanation(fired: dict[str, Any] | None = None, parts: tuple[str, ...] = ()
         document={"id": "web:1", "url": "https://a.example", "title": None, "flags": [], "metadata": "{}"},
         excerpt="茶園在山坡上",
         parts=list(parts),
+        evidence=[],
     )
 
 

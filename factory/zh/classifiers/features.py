@@ -5,24 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from factory.zh.classifiers.model import THREATS, VARIETIES, bundled
 from factory.zh.classifiers.tokens import fold
 
+LEARNT_VARIETIES = tuple(label for label in VARIETIES if label not in ("hak", "lzh"))  # these two have no training texts yet
+
 COLUMNS: dict[str, tuple[str, str]] = {  # name -> unit, meaning
-    "variety_label": ("label", f"likeliest of {', '.join(VARIETIES)}, by the variety classifier; none for texts without letters"),
-    **{f"score_{label}": ("probability", f"calibrated score of {label}, variety classifier") for label in VARIETIES},
+    "variety_label": ("label", f"likeliest of {', '.join(LEARNT_VARIETIES)}, by the variety classifier; none for texts without letters"),
+    **{f"score_{label}": ("probability", f"calibrated score of {label}, variety classifier") for label in LEARNT_VARIETIES},
     **{f"score_{label}": ("probability", f"calibrated score of {label} where it is highest, threat classifier") for label in THREATS},
-    "score_quality": ("0 to 1", "quality classifier: from no readable text to prose that needs no editing"),
 }
 
 
 def classify(texts: Sequence[str]) -> list[dict[str, Any]]:
     """The columns of each text; all None where it has nothing to read. Long texts are read at head, middle and tail."""
-    variety, threat, quality = bundled("variety"), bundled("threat"), bundled("quality")
-    of_variety, of_threat, of_quality = (model.score(texts) for model in (variety, threat, quality))
-    grades = of_quality.values @ np.array([float(label) for label in of_quality.labels])
+    variety, threat = bundled("variety"), bundled("threat")
+    of_variety, of_threat = variety.score(texts), threat.score(texts)
     rows = []
     for index, text in enumerate(texts):
         if not fold(text[:1_000]):
@@ -31,7 +29,6 @@ def classify(texts: Sequence[str]) -> list[dict[str, Any]]:
         row: dict[str, Any] = {"variety_label": variety.labels[int(of_variety.values[index].argmax())]}
         row |= {f"score_{label}": _rounded(of_variety.values[index, i]) for i, label in enumerate(variety.labels)}
         row |= {f"score_{label}": _rounded(of_threat.values[index, i]) for i, label in enumerate(threat.labels) if label in THREATS}
-        row["score_quality"] = _rounded(grades[index])
         rows.append({name: row.get(name) for name in COLUMNS})
     return rows
 
@@ -47,6 +44,6 @@ def evidence_for(features: Sequence[str]) -> list[tuple[str, str]]:
         label = name.removeprefix("score_")
         if label in THREATS:
             found.append(("threat", label))
-        elif label in VARIETIES:
+        elif label in LEARNT_VARIETIES:
             found.append(("variety", label))
     return found
