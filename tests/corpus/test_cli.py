@@ -158,7 +158,7 @@ def test_plan_of_the_sample_foresees_what_the_build_finds_but_duplicates(run: Ca
 def test_why_prints_json(run: Callable[..., Done], sample_run: Path) -> None:
     for row in pq.read_table(sample_run / "decisions.parquet").to_pylist()[:3]:
         found = run("corpus", "why", row["id"], "--run", str(sample_run), "--json").json()
-        assert set(found) == {"decision", "rule", "features", "document", "excerpt", "parts"}
+        assert set(found) == {"decision", "rule", "features", "document", "excerpt", "parts", "evidence"}
         assert found["decision"] == row
         assert run("corpus", "why", row["id"], "--run", str(sample_run)).out.startswith(f"{row['id']}: {row['status']}")
 

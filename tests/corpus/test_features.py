@@ -136,7 +136,9 @@ def test_a_document_without_text_has_a_row_of_zeros(text: str) -> None:
         name: found[name] for name, feature in FEATURES.items() if pa.types.is_integer(feature.type) or pa.types.is_floating(feature.type)
     }
     without_value = {name for name, value in numbers.items() if value is None}
-    assert without_value == {"simplified_share", "fasttext_score", "roundtrip_changes"}
+    scores = {name for name in FEATURES if name.startswith("score_")}
+    assert without_value == {"simplified_share", "fasttext_score", "roundtrip_changes"} | scores
+    assert found["variety_label"] is None
     assert {name for name, value in numbers.items() if value} <= {"removed_chars"}
     assert (found["lane"], found["variety_lean"], found["fasttext_label"]) == ("other", None, None)
     assert (found["variety_words"], found["lexicon_words"], found["line_hashes"]) == ([], [], [0])

@@ -236,3 +236,21 @@ def test_a_stolen_id_does_not_count_as_a_move(tmp_path: Path) -> None:
     before = run_of(tmp_path / "a", ("1", "kept"), ("2", "scam"))
     after = run_of(tmp_path / "b", ("1", "kept"), ("1", "duplicate_id"), ("2", "scam"), ("2", "duplicate_id"))
     assert difference(before, after) == Difference([], {}, 2)
+
+
+def test_a_score_comes_with_its_paragraph_and_words(sample_run: Path) -> None:
+    """The likeliest variety always, and each threat from one half: where it is highest, and what speaks for it there."""
+    ids = pq.read_table(sample_run / "decisions.parquet", columns=["id"]).column("id").to_pylist()
+    seen = 0
+    for document in ids[::40]:
+        found = explain(str(sample_run), document)
+        if found.features["variety_label"] is None:
+            assert found.evidence == []
+            continue
+        labels = [item["label"] for item in found.evidence]
+        assert found.features["variety_label"] in labels
+        for item in found.evidence:
+            assert item["score"] == found.features[f"score_{item['label']}"]
+            assert 0 <= item["paragraph_score"] <= 1 and item["excerpt"]
+            seen += len(item["words"])
+    assert seen > 10

@@ -86,6 +86,11 @@ def test_an_empty_class_is_one_line(recipe_file: Path) -> None:
         ({"data": [{"path": "package:data/gone.jsonl", "license": "cc0-1.0"}]}, "no such file"),
         ({"data": [{"path": "rows.jsonl", "license": "cc0-1.0", "labels": ["clean"], "whole": True}]}, "one class only"),
         ({"data": [{"path": "rows.jsonl", "license": "cc0-1.0", "where": {"id": "nothing"}}]}, "gives no passage"),
+        ({"data": [{"path": "lists:terms", "license": "apache-2.0"}]}, "needs 'values'"),
+        (
+            {"data": [{"path": "lists:terms", "license": "apache-2.0", "values": {"xx": ["clean"]}, "max_passages": 2}]},
+            "no list has this group",
+        ),
         ({"passage_chars": [500, 50]}, "shortest 500 is above longest 50"),
         ({"longest_token": 9}, "longest_token"),
         ({"epochs": 3}, "unknown key 'epochs'"),
