@@ -27,7 +27,7 @@ def card(trained: Trained, recipe: ClassifierRecipe) -> str:
         "| label | train | calibration | test | threshold |", "|---|---:|---:|---:|---:|",
     ]  # fmt: skip
     for label, facts in trained.facts.labels.items():
-        threshold = "–" if facts.threshold is None else f"{facts.threshold:.3f}"
+        threshold = "–" if facts.threshold is None else "never" if facts.threshold >= 1 else f"{facts.threshold:.3f}"
         lines.append(f"| {label} | {' | '.join(f'{len(side.get(label, [])):,}' for side in counts.values())} | {threshold} |")
     lines += [
         "", "Counts are passages. Splits keep a document and its near copies together.", "", "## What it learnt from", "",
@@ -49,7 +49,7 @@ def card(trained: Trained, recipe: ClassifierRecipe) -> str:
         lines.append(
             "A label is given from the score of highest recall at which precision is at least "
             f"{recipe.operating_point.precision:.0%} on the calibration split together with "
-            f"{len(trained.clean):,} passages of clean law and news. Several may be given; none is `clean`."
+            f"{len(trained.clean):,} clean texts of law and news. Several may be given; none is `clean`."
         )
     return "\n".join(lines) + "\n"
 

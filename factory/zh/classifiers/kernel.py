@@ -89,18 +89,21 @@ def _fill(keys: Any, rows: Any, new_keys: Any, new_rows: Any, shift: int) -> Non
         rows[slot] = new_rows[index]
 
 
-def logits(texts: list[str], laid: Tables) -> npt.NDArray[np.float64]:
+def logits(texts: list[str], laid: Tables, least: int = 1) -> npt.NDArray[np.float64]:
     """fastText's scores before softmax or sigmoid, shape (texts, labels); a text without a known token scores 0.
 
+    Sums of fewer than `least` known tokens are divided by `least`: a table with three known words in it says little.
     Raises UnicodeEncodeError on lone surrogates.
     """
     batch = batch_of(texts)
-    result: npt.NDArray[np.float64] = _logits(batch.codes, batch.offsets, fold_table(), *laid)
+    result: npt.NDArray[np.float64] = _logits(batch.codes, batch.offsets, fold_table(), *laid, least)
     return result
 
 
 @numba.njit(cache=True, nogil=True)
-def _logits(codes: Any, offsets: Any, folds: Any, single: Any, keys: Any, rows: Any, shift: int, weights: Any, end: int, run: int) -> Any:
+def _logits(
+    codes: Any, offsets: Any, folds: Any, single: Any, keys: Any, rows: Any, shift: int, weights: Any, end: int, run: int, least: int
+) -> Any:
     labels = weights.shape[1]
     result = np.zeros((offsets.size - 1, labels))
     mask = np.uint64(keys.size - 1)
@@ -135,5 +138,5 @@ def _logits(codes: Any, offsets: Any, folds: Any, single: Any, keys: Any, rows: 
                     for label in range(labels):
                         sums[label] += weights[row, label]
         for label in range(labels):
-            result[text, label] = sums[label] / max(found, 1)
+            result[text, label] = sums[label] / max(found, least)
     return result

@@ -34,6 +34,7 @@ TASKS: dict[Task, tuple[str, ...]] = {"variety": VARIETIES, "threat": (*THREATS,
 
 PASSAGE_CHARS = 1_000
 PASSAGES = 3  # head, middle and tail
+LEAST_TOKENS = 40  # known ones, about twenty characters; a passage of fewer scores nearer to zero
 MODEL_FILE, FACTS_FILE = "model.ftz", "model.json"
 Array = npt.NDArray[np.float64]
 
@@ -99,7 +100,7 @@ class Classifier:
 
     def margins(self, passages: Sequence[str]) -> Array:
         """Raw scores, log-odds of each label, shape (passages, labels)."""
-        raw: Array = kernel.logits(list(passages), self._tables)[:, self._order]
+        raw: Array = kernel.logits(list(passages), self._tables, LEAST_TOKENS)[:, self._order]
         if not self._softmax:
             return raw
         return raw - _log_sum_of_others(raw)

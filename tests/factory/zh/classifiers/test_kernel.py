@@ -59,6 +59,13 @@ def test_evasions_fold_to_the_word() -> None:
     assert fold("飆\u200b 股\ufe0f") == "飆股"
 
 
+def test_few_known_tokens_say_little() -> None:
+    laid = _laid()
+    short, long = "夜市", "今天去夜市吃蚵仔煎，結果排隊排了半小時。" * 5
+    assert np.abs(kernel.logits([short], laid, least=40)).max() < 0.2 * np.abs(kernel.logits([short], laid)).max()
+    assert np.array_equal(kernel.logits([long], laid, least=40), kernel.logits([long], laid))
+
+
 def test_contributions_add_up_to_the_score() -> None:
     model, laid = _model(), _laid()
     text = "今天去夜市吃蚵仔煎"
