@@ -41,17 +41,26 @@ def card(trained: Trained, recipe: ClassifierRecipe) -> str:
         lines += ["", "Some of these texts are not openly licensed: the model is for its maker's own use."]
     lines += [
         "", "## How it was made", "",
-        f"fastText {_settings(trained)}; tokens of 1 to {recipe.longest_token} characters; quantized to {len(trained.blob):,} bytes.",
+        f"{'fastText' if recipe.logistic is None else 'Logistic regression'} ({_settings(trained)}); tokens of 1 to "
+        f"{recipe.longest_token} characters; {len(trained.blob):,} bytes.",
         f"Made by (SHA-256 of recipe, training passages and code): `{trained.facts.made_by}`. Weights: `{trained.facts.sha256}`.", "",
-        "Scores are calibrated on the calibration split (Platt 1999).",
+        _calibration(recipe),
     ]  # fmt: skip
     if recipe.task == "threat":
         lines.append(
             "A label is given from the score of highest recall at which precision is at least "
-            f"{recipe.operating_point.precision:.0%} on the calibration split together with "
-            f"{len(trained.clean):,} clean texts of law and news. Several may be given; none is `clean`."
+            f"{recipe.operating_point.precision:.0%} against {len(trained.clean):,} clean texts of law and news, and at least "
+            f"{recipe.operating_point.labelled_precision:.0%} among the labelled texts, look-alikes included. "
+            "Several may be given; none is `clean`."
         )
     return "\n".join(lines) + "\n"
+
+
+def _calibration(recipe: ClassifierRecipe) -> str:
+    if recipe.word_lists:
+        return "Scores come from a multinomial logistic layer over tokens and word lists, fitted on sources new to the tokens' model."
+    seen = "the calibration split" if recipe.logistic is None else f"{recipe.logistic.folds}-fold cross-validation"
+    return f"Scores are calibrated (Platt 1999) on {seen}."
 
 
 def _settings(trained: Trained) -> str:

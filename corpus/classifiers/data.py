@@ -51,7 +51,7 @@ def read_set(data: DataSet, recipe: ClassifierRecipe, base: str, where: str) -> 
     if not passages:
         raise UserError(f"{where}: {path} gives no passage. Correct 'where', 'values' or the file.")
     if data.max_passages is not None and len(passages) > data.max_passages:
-        passages = sorted(sorted(passages, key=lambda p: _draw(p.id, recipe.seed))[: data.max_passages], key=lambda p: p.id)
+        passages = sorted(sorted(passages, key=lambda p: draw(p.id, recipe.seed))[: data.max_passages], key=lambda p: p.id)
     return passages
 
 
@@ -160,12 +160,13 @@ def _is_prose(text: str, classes: Any) -> bool:
     return 2 * han >= sum(not c.isspace() for c in text)
 
 
-def _draw(name: str, seed: int) -> int:
+def draw(name: str, seed: int) -> int:
+    """A 64-bit number that a name and a seed always give."""
     return int.from_bytes(hashlib.blake2b(f"{seed}:{name}".encode("utf-8", "replace"), digest_size=8).digest(), "big")
 
 
 def _length(seed: str, number: int, low: int, high: int) -> int:
-    return low + _draw(f"{seed}#{number}", 0) % (high - low + 1)
+    return low + draw(f"{seed}#{number}", 0) % (high - low + 1)
 
 
 class Split(NamedTuple):
@@ -181,7 +182,7 @@ def split(passages: Sequence[Passage], recipe: ClassifierRecipe) -> Split:
     cluster = clusters(passages)
     sides: tuple[list[Passage], ...] = ([], [], [])
     for passage, root in zip(passages, cluster, strict=True):
-        place = 1.0 if passage.source == TERMS else _draw(root, recipe.seed) / 2**64  # lists teach, they do not judge
+        place = 1.0 if passage.source == TERMS else draw(root, recipe.seed) / 2**64  # lists teach, they do not judge
         side = 1 if place < recipe.calibration else 2 if place < recipe.calibration + recipe.test else 0
         sides[side].append(passage)
     return Split(*sides)

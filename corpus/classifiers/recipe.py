@@ -52,10 +52,24 @@ class FastText(Strict):
     autotune_seconds: Positive | None = None
 
 
+class Logistic(Strict):
+    """Weights of tokens by logistic regression on which tokens a text holds, for sets too small for fastText's own descent.
+
+    A text's vector has 1 for each token in it, times the token's inverse document frequency, over the square root of their number.
+    """
+
+    strength: float = Field(10.0, gt=0, allow_inf_nan=False, description="Inverse of the L2 penalty (scikit-learn's C).")
+    min_count: Positive = Field(2, description="Documents that a token has to stand in; repeats count once.")
+    cutoff: Positive = Field(150_000, description="Tokens kept, those with the largest weights.")
+    folds: Annotated[int, Field(strict=True, ge=2)] = Field(5, description="Calibration and thresholds come from cross-validation.")
+
+
 class OperatingPoint(Strict):
-    """Where a label is given: the highest recall at which precision, over the calibration split and `clean`, is at least `precision`."""
+    """Where a label is given: the highest recall at which precision is at least `precision` among the label's texts and the
+    `clean` ones, and at least `labelled_precision` among all labelled texts, look-alikes included, that the model did not learn from."""
 
     precision: float = Field(0.99, gt=0, lt=1)
+    labelled_precision: float = Field(0.95, gt=0, lt=1)
     clean: tuple[DataSet, ...] = Field((), description="Texts known to carry none of the labels; none of them is trained on.")
 
 
@@ -74,6 +88,8 @@ class ClassifierRecipe(Strict):
     data: tuple[DataSet, ...] = Field(min_length=1)
     held_out: tuple[DataSet, ...] = Field((), description="Sources that are only tested on.")
     fasttext: FastText = FastText()
+    logistic: Logistic | None = Field(None, description="Instead of `fasttext`.")
+    word_lists: bool = Field(False, description="A second layer weighs the tokens' scores and the project's word lists.")
     operating_point: OperatingPoint = OperatingPoint()
     output: NonEmpty
 
@@ -82,6 +98,8 @@ class ClassifierRecipe(Strict):
         low, high = self.passage_chars
         if low > high:
             raise ValueError(f"passage_chars: shortest {low} is above longest {high}")
+        if self.word_lists and (self.task != "variety" or self.logistic is not None):
+            raise ValueError("word_lists: the layer is for task variety, trained with fastText; leave it out")
         known = TASKS[self.task]
         for number, data in enumerate((*self.data, *self.held_out)):
             for label in (*(data.labels or ()), *(label for labels in (data.values or {}).values() for label in labels)):

@@ -15,7 +15,7 @@ from corpus.classifiers.evaluate import figures
 from factory import storage
 from factory.errors import UserError
 from factory.statistics import wilson
-from factory.zh.classifiers.model import TASKS, Classifier, Scores, Task, bundled, load
+from factory.zh.classifiers.model import TASKS, Classifier, Task, bundled, load, quality_of
 from factory.zh.classifiers.tokens import fold
 
 BATCH_ROWS = 1_000
@@ -65,11 +65,6 @@ def score_rows(classifier: Classifier, rows: Sequence[dict[str, Any]]) -> Iterat
         if qualities is not None:
             values = {"quality": round(float(qualities[index]), 6), **values}
         yield {"id": row["id"], "label": labels[0], "labels": labels, "scores": values}
-
-
-def quality_of(scores: Scores) -> Any:
-    """Quality from 0 to 1: the mean of the grades, weighted by their probabilities. Shape (texts,)."""
-    return scores.values @ np.array([float(label) for label in scores.labels])
 
 
 def _rows(path: str) -> Iterator[dict[str, Any]]:

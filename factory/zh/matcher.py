@@ -77,11 +77,12 @@ Placed = tuple[tuple[str, int], ...]  # exceptions with the place of the entry i
 def _automaton() -> tuple[AhoCorasick, list[list[tuple[Entry, Placed]]]]:
     by_text: dict[str, list[tuple[Entry, Placed]]] = {}
     for entry in entries():
-        by_text.setdefault(entry.text, []).append((entry, tuple(_places(entry))))
+        by_text.setdefault(entry.text, []).append((entry, tuple(exception_places(entry))))
     return AhoCorasick(list(by_text), matchkind=MatchKind.Standard), list(by_text.values())
 
 
-def _places(entry: Entry) -> Iterator[tuple[str, int]]:
+def exception_places(entry: Entry) -> Iterator[tuple[str, int]]:
+    """The longer strings in which an entry means nothing, each with every place of the entry inside it."""
     for longer in entry.exceptions:
         offset = longer.find(entry.text)
         while offset >= 0:

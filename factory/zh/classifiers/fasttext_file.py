@@ -42,6 +42,22 @@ def sha256(blob: bytes) -> str:
     return hashlib.sha256(blob).hexdigest()
 
 
+def encode(model: LinearModel) -> bytes:
+    """A model as a fastText file: the weights are the tokens' vectors, one dimension a label, and the output matrix is the identity."""
+    labels, size = len(model.labels), len(model.tokens) + len(model.labels)
+    loss = {name: code for code, name in _LOSSES.items()}[model.loss]
+    parts = [
+        struct.pack("<ii", _MAGIC, _VERSION),
+        struct.pack("<12id", labels, 5, 1, 1, 0, 1, loss, _SUPERVISED, 0, 0, 0, 100, 1e-4),
+        struct.pack("<iiiqq", size, len(model.tokens), labels, size, -1),
+    ]
+    parts += [token.encode() + b"\0" + struct.pack("<qb", 1, 0) for token in model.tokens]
+    parts += [(_PREFIX + label).encode() + b"\0" + struct.pack("<qb", 1, 1) for label in model.labels]
+    for matrix in (model.weights, np.eye(labels)):
+        parts += [struct.pack("<?qq", False, *matrix.shape), np.ascontiguousarray(matrix, "<f4").tobytes()]
+    return b"".join(parts)
+
+
 class _Damaged(Exception):
     """What is wrong with the file."""
 

@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from factory.zh.classifiers.fasttext_file import END, LinearModel
 from factory.zh.classifiers.tokens import MAX_RUN, fold_table
-from factory.zh.ngrams import batch_of
+from factory.zh.ngrams import Batch, batch_of
 
 _SHIFT = np.uint64(21)  # bits of a code point
-_SPREAD = np.uint64(0x9E3779B97F4A7C15)
+SPREAD = np.uint64(0x9E3779B97F4A7C15)
 
 
 class Tables(NamedTuple):
@@ -44,7 +44,7 @@ def tables(model: LinearModel) -> Tables:
             run = max(run, len(token))
     bits = max(4, (2 * len(longer)).bit_length())
     keys, rows = np.zeros(1 << bits, np.uint64), np.zeros(1 << bits, np.int32)
-    _fill(keys, rows, np.array([key for key, _ in longer], np.uint64), np.array([row for _, row in longer], np.int32), 64 - bits)
+    fill(keys, rows, np.array([key for key, _ in longer], np.uint64), np.array([row for _, row in longer], np.int32), 64 - bits)
     return Tables(single, keys, rows, 64 - bits, np.ascontiguousarray(model.weights), end, run)
 
 
@@ -55,20 +55,20 @@ def _key(token: str) -> int:
     return value
 
 
-def contributions(folded: str, model: LinearModel, column: int, run: int) -> list[tuple[str, float]]:
+def contributions(folded: str, model: LinearModel, column: int, run: int, presence: bool = False) -> list[tuple[str, float]]:
     """Tokens of a folded text with what each adds to a label's raw score beyond the mean of the others, the largest first."""
     rows = _index(model)
     found: dict[str, int] = {}
-    total = 0
     for n in range(1, run + 1):
         for start in range(len(folded) - n + 1):
             token = folded[start : start + n]
             if token in rows:
-                found[token] = found.get(token, 0) + 1
-                total += 1
+                found[token] = 1 if presence else found.get(token, 0) + 1
+    total = sum(found.values())
+    divisor = total**0.5 if presence else total
     others = [i for i in range(len(model.labels)) if i != column]
     weighed = [
-        (token, float(count * (model.weights[rows[token], column] - model.weights[rows[token], others].mean()) / total))
+        (token, float(count * (model.weights[rows[token], column] - model.weights[rows[token], others].mean()) / divisor))
         for token, count in found.items()
     ]
     return sorted((pair for pair in weighed if pair[1] > 0), key=lambda pair: (-pair[1], pair[0]))
@@ -79,36 +79,44 @@ def _index(model: LinearModel) -> dict[str, int]:
 
 
 @numba.njit(cache=True, nogil=True)
-def _fill(keys: Any, rows: Any, new_keys: Any, new_rows: Any, shift: int) -> None:
+def fill(keys: Any, rows: Any, new_keys: Any, new_rows: Any, shift: int) -> None:
+    """Puts keys other than 0 with their rows into an open-addressing table of 2 ** (64 - shift) places."""
     mask = np.uint64(keys.size - 1)
     for index in range(new_keys.size):
-        slot = (new_keys[index] * _SPREAD) >> np.uint64(shift)
+        slot = (new_keys[index] * SPREAD) >> np.uint64(shift)
         while keys[slot]:
             slot = (slot + np.uint64(1)) & mask
         keys[slot] = new_keys[index]
         rows[slot] = new_rows[index]
 
 
-def logits(texts: list[str], laid: Tables, least: int = 1) -> npt.NDArray[np.float64]:
-    """fastText's scores before softmax or sigmoid, shape (texts, labels); a text without a known token scores 0.
+def logits(texts: list[str], laid: Tables, least: int = 1, presence: bool = False) -> npt.NDArray[np.float64]:
+    """Scores of texts before softmax or sigmoid, shape (texts, labels). Raises UnicodeEncodeError on lone surrogates."""
+    return logits_of(batch_of(texts), laid, least, presence)
 
-    Sums of fewer than `least` known tokens are divided by `least`: a table with three known words in it says little.
-    Raises UnicodeEncodeError on lone surrogates.
+
+def logits_of(batch: Batch, laid: Tables, least: int = 1, presence: bool = False) -> npt.NDArray[np.float64]:
+    """Scores of a batch, shape (texts, labels); a text without a known token scores 0.
+
+    The mean of the known tokens' rows, as fastText has it; or, by `presence`, the sum of the rows of the different tokens
+    over the square root of their number, so that a repeated word counts once and a longer text may say more. Of fewer than
+    `least` known tokens the divisor is that of `least`: a table with three known words in it says little.
     """
-    batch = batch_of(texts)
-    result: npt.NDArray[np.float64] = _logits(batch.codes, batch.offsets, fold_table(), *laid, least)
+    result: npt.NDArray[np.float64] = _logits(batch.codes, batch.offsets, fold_table(), *laid, least, presence)
     return result
 
 
 @numba.njit(cache=True, nogil=True)
 def _logits(
-    codes: Any, offsets: Any, folds: Any, single: Any, keys: Any, rows: Any, shift: int, weights: Any, end: int, run: int, least: int
-) -> Any:
+    codes: Any, offsets: Any, folds: Any, single: Any, keys: Any, rows: Any, shift: int, weights: Any, end: int, run: int, least: int,
+    presence: bool,
+) -> Any:  # fmt: skip
     labels = weights.shape[1]
     result = np.zeros((offsets.size - 1, labels))
     mask = np.uint64(keys.size - 1)
     two, three = np.uint64((1 << 42) - 1), np.uint64((1 << 63) - 1)
     sums = np.zeros(labels, np.float32)
+    last_text = np.full(weights.shape[0] if presence else 0, -1, np.int32)  # that a row was added to
     for text in range(offsets.size - 1):
         sums[:] = 0
         found, seen = 0, 0
@@ -122,21 +130,26 @@ def _logits(
                 continue
             seen += 1
             row = single[code]
-            if row >= 0:
+            if row >= 0 and not (presence and last_text[row] == text):
+                if presence:
+                    last_text[row] = text
                 found += 1
                 for label in range(labels):
                     sums[label] += weights[row, label]
             window = (window << _SHIFT) | np.uint64(code)
             for n in range(2, min(run, seen) + 1):
                 key = window & (two if n == 2 else three)
-                slot = (key * _SPREAD) >> np.uint64(shift)
+                slot = (key * SPREAD) >> np.uint64(shift)
                 while keys[slot] and keys[slot] != key:
                     slot = (slot + np.uint64(1)) & mask
-                if keys[slot]:
+                row = rows[slot]
+                if keys[slot] and not (presence and last_text[row] == text):
+                    if presence:
+                        last_text[row] = text
                     found += 1
-                    row = rows[slot]
                     for label in range(labels):
                         sums[label] += weights[row, label]
+        divisor = np.sqrt(np.float64(max(found, least))) if presence else np.float64(max(found, least))
         for label in range(labels):
-            result[text, label] = sums[label] / max(found, least)
+            result[text, label] = sums[label] / divisor
     return result

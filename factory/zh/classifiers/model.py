@@ -14,16 +14,18 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import model_validator
 
 from factory.errors import UserError
 from factory.recipe import Strict, parse_model
-from factory.zh.classifiers import kernel
-from factory.zh.classifiers.fasttext_file import MAX_BYTES, parse, sha256
+from factory.zh.classifiers import kernel, lists
+from factory.zh.classifiers.fasttext_file import MAX_BYTES, LinearModel, parse, sha256
 from factory.zh.classifiers.tokens import fold
+from factory.zh.ngrams import batch_of
 
 Task = Literal["variety", "threat", "quality"]
 VARIETIES = ("tw", "hk", "cn", "cn_converted", "yue", "nan", "hak", "lzh")
@@ -47,6 +49,23 @@ class LabelFacts(Strict):
     threshold: float | None  # of the probability; None for the label that stands where no other does, or the highest
 
 
+class ListFacts(Strict):
+    """A second, multinomial logistic layer over the tokens' scores and the word lists' evidence."""
+
+    mix: dict[str, dict[str, float]]  # label -> weights of the labels' token scores, each less their mean
+    weights: dict[str, dict[str, float]]  # label -> weights of `lists.FEATURES`
+    constant: dict[str, float]
+
+    @model_validator(mode="after")
+    def _complete(self) -> ListFacts:
+        labels = set(self.constant)
+        if set(self.mix) != labels or any(set(row) != labels for row in self.mix.values()):
+            raise ValueError(f"lists.mix: needs a weight for each pair of {', '.join(sorted(labels))}")
+        if set(self.weights) != labels or any(set(row) != set(lists.FEATURES) for row in self.weights.values()):
+            raise ValueError("lists.weights: are not those of this version's word lists")
+        return self
+
+
 class ModelFacts(Strict):
     """What stands beside the weights."""
 
@@ -55,6 +74,8 @@ class ModelFacts(Strict):
     version: str
     longest_token: int
     labels: dict[str, LabelFacts]
+    pooling: Literal["mean", "presence"] = "mean"  # see kernel.logits_of
+    lists: ListFacts | None = None
     made_by: str  # SHA-256 of recipe, training data and code
     sha256: str  # of the weights' file
 
@@ -78,11 +99,15 @@ class Evidence(NamedTuple):
 class Classifier:
     """A loaded model. Use `load` or `bundled`."""
 
-    def __init__(self, facts: ModelFacts, linear: Any) -> None:
+    def __init__(self, facts: ModelFacts, linear: LinearModel) -> None:
         self.facts = facts
+        if facts.lists is not None:
+            linear = _mixed(linear, facts.lists)
         self.labels = tuple(facts.labels)
         self._order = [linear.labels.index(label) for label in self.labels]
         self._softmax = linear.loss == "softmax"
+        self._presence = facts.pooling == "presence"
+        self._layer = None if facts.lists is None else _layer(facts.lists, self.labels)
         self._tables = kernel.tables(linear)
         self._linear = linear
         self._slope = np.array([facts.labels[label].slope for label in self.labels])
@@ -100,10 +125,17 @@ class Classifier:
 
     def margins(self, passages: Sequence[str]) -> Array:
         """Raw scores, log-odds of each label, shape (passages, labels)."""
-        raw: Array = kernel.logits(list(passages), self._tables, LEAST_TOKENS)[:, self._order]
-        if not self._softmax:
-            return raw
-        return raw - _log_sum_of_others(raw)
+        raw = self.token_scores(passages) if self._layer is None else self._with_lists(passages, *self._layer)
+        return raw - _log_sum_of_others(raw) if self._softmax else raw
+
+    def token_scores(self, passages: Sequence[str]) -> Array:
+        """What the tokens alone say, shape (passages, labels)."""
+        return kernel.logits(list(passages), self._tables, LEAST_TOKENS, self._presence)[:, self._order]
+
+    def _with_lists(self, passages: Sequence[str], weights: Array, constant: Array) -> Array:
+        batch = batch_of(list(passages))
+        raw: Array = kernel.logits_of(batch, self._tables, LEAST_TOKENS, self._presence)[:, self._order]
+        return raw + lists.evidence(batch) @ weights.T + constant
 
     def document_margins(self, texts: Sequence[str]) -> Array:
         """Raw scores of documents, shape (texts, labels)."""
@@ -155,7 +187,50 @@ class Classifier:
         return sorted(found, key=lambda item: -item.score)
 
     def _words(self, passage: str, column: int, limit: int) -> list[tuple[str, float]]:
-        return kernel.contributions(fold(passage), self._linear, self._order[column], self._tables.run)[:limit]
+        found = kernel.contributions(fold(passage), self._linear, self._order[column], self._tables.run, self._presence)
+        if self._layer is not None:
+            found = _merged(found, _listed(passage, column, self._layer[0]))
+        return found[:limit]
+
+
+def quality_of(scores: Scores) -> Array:
+    """Quality from 0 to 1: the mean of the grades, weighted by their probabilities. Shape (texts,)."""
+    mean: Array = scores.values @ np.array([float(label) for label in scores.labels])
+    return mean
+
+
+def _listed(passage: str, column: int, layer: Array) -> list[tuple[str, float]]:
+    """Words of the lists with their part of what their group adds to a label beyond the mean of the others."""
+    weights = layer[column] - np.delete(layer, column, axis=0).mean(0)
+    values = dict(zip(lists.FEATURES, lists.evidence(batch_of([passage]))[0] * weights, strict=True))
+    points = {entry: entry.weight * count for entry, count in lists.words(passage).items()}
+    of_group = {group: sum(value for entry, value in points.items() if entry.group == group) for group in lists.GROUPS}
+    return [
+        (entry.text, float((values[f"{entry.group}_per_100"] + values[f"{entry.group}_points"]) * value / of_group[entry.group]))
+        for entry, value in points.items()
+    ]
+
+
+def _layer(facts: ListFacts, labels: Sequence[str]) -> tuple[Array, Array]:
+    """Weights, shape (labels, FEATURES), and constants of the second layer."""
+    return _matrix(facts.weights, labels, lists.FEATURES), np.array([facts.constant[label] for label in labels])
+
+
+def _mixed(linear: LinearModel, layer: ListFacts) -> LinearModel:
+    """The tokens' weights after the second layer, which is linear in them."""
+    centred = linear.weights - linear.weights.mean(1, keepdims=True)
+    return linear._replace(weights=(centred @ _matrix(layer.mix, linear.labels, linear.labels).T).astype(np.float32))
+
+
+def _matrix(rows: dict[str, dict[str, float]], labels: Sequence[str], columns: Sequence[str]) -> Array:
+    return np.array([[rows[label][column] for column in columns] for label in labels])
+
+
+def _merged(found: list[tuple[str, float]], more: list[tuple[str, float]]) -> list[tuple[str, float]]:
+    total: dict[str, float] = {}
+    for word, value in (*found, *more):
+        total[word] = total.get(word, 0.0) + value
+    return sorted(((word, value) for word, value in total.items() if value > 0), key=lambda pair: (-pair[1], pair[0]))
 
 
 def _log_sum_of_others(raw: Array) -> Array:
@@ -224,7 +299,7 @@ def _load(folder: Traversable, name: str) -> Classifier:
             f"{name}: {MODEL_FILE} is not the file that {FACTS_FILE} describes (its SHA-256 differs). Train the model again, or fetch both."
         )
     linear = parse(blobs[MODEL_FILE], f"{name}/{MODEL_FILE}")
-    unknown = sorted(set(linear.labels) ^ set(facts.labels))
+    unknown = sorted(set(linear.labels) ^ set(facts.labels) | (set(facts.lists.constant) ^ set(facts.labels) if facts.lists else set()))
     if unknown or not set(linear.labels) <= set(TASKS[facts.task]):
         raise UserError(f"{name}: label {(unknown or sorted(linear.labels))[0]!r} is not one of task {facts.task}. Train the model again.")
     return Classifier(facts, linear)

@@ -175,3 +175,63 @@ def test_texts_without_a_licence_are_not_for_publication(recipe_file: Path) -> N
     assert may_be_published(load_recipe(str(recipe_file))[0])
     changed(recipe_file, data=[{"path": "rows.jsonl", "license": "unknown", "whole": True}])
     assert not may_be_published(load_recipe(str(recipe_file))[0])
+
+
+def test_regression_gives_the_same_bytes_calibrated_out_of_fold(recipe_file: Path) -> None:
+    changed(recipe_file, logistic={"strength": 10, "folds": 3}, calibration=0.0)
+    recipe, base = load_recipe(str(recipe_file))
+    one, other = (train(recipe, base, "r") for _ in range(2))
+    assert (one.blob, one.facts) == (other.blob, other.facts)
+    assert one.facts.pooling == "presence"
+    assert all(0 < facts.threshold < 1 for label, facts in one.facts.labels.items() if label != "clean")
+    model = one.classifier
+    fresh = {label: texts(label, 30, 77) for label in ("scam", "gambling", "clean")}
+    for label, rows in fresh.items():
+        assert sum(given == [label] for given in model.decide(model.score(rows))) >= 29
+    write(one, str(recipe_file.parent / "model"))
+    again = load(str(recipe_file.parent / "model"))
+    assert (again.score(fresh["scam"]).values == model.score(fresh["scam"]).values).all()
+    assert all(word in fresh["scam"][0] for word, _ in again.evidence(fresh["scam"][0], "scam")[0].words)
+
+
+def lists_recipe(recipe_file: Path) -> Path:
+    """A recipe for Taiwan, Hong Kong and the mainland over texts whose characters say nothing and whose listed words say all."""
+    rows = []
+    for label, words in {"tw": "捷運影片品質", "cn": "视频质量软件", "hk": "巴士的士升降機"}.items():
+        for i, text in enumerate(texts("clean", 90, len(label + words))):
+            rows.append({"id": f"{label}-{i}", "text": text[:30] + words + text[30:], "labels": [label]})
+    write_rows(recipe_file.parent / "rows.jsonl", rows)
+    return changed(recipe_file, task="variety", word_lists=True)
+
+
+def test_a_model_with_word_lists_names_their_words_and_is_loaded_as_it_was(recipe_file: Path) -> None:
+    recipe, base = load_recipe(str(lists_recipe(recipe_file)))
+    one = train(recipe, base, "r")
+    assert one.facts.lists is not None
+    model = one.classifier
+    text = texts("clean", 1, 99)[0] + "到巴士站搭的士"
+    assert model.decide(model.score([text])) == [["hk"]]
+    assert abs(float(model.score([text]).values.sum()) - 1) < 1e-9
+    assert "巴士" in [word for word, _ in model.evidence(text, "hk")[0].words]
+    write(one, str(recipe_file.parent / "model"))
+    assert (load(str(recipe_file.parent / "model")).score([text]).values == model.score([text]).values).all()
+
+
+def test_a_layer_for_other_word_lists_is_one_line(recipe_file: Path) -> None:
+    recipe, base = load_recipe(str(lists_recipe(recipe_file)))
+    folder = recipe_file.parent / "model"
+    write(train(recipe, base, "r"), str(folder))
+    content = json.loads((folder / "model.json").read_text("utf-8"))
+    for damage in (lambda c: c["lists"]["weights"]["tw"].pop("cn_points"), lambda c: c["lists"]["mix"]["hk"].pop("tw")):
+        changed_content = json.loads(json.dumps(content))
+        damage(changed_content)
+        (folder / "model.json").write_text(json.dumps(changed_content), "utf-8")
+        with pytest.raises(UserError, match=r"lists\.(weights|mix)") as caught:
+            load(str(folder))
+        assert "\n" not in str(caught.value)
+
+
+def test_word_lists_are_for_varieties(recipe_file: Path) -> None:
+    changed(recipe_file, word_lists=True)
+    with pytest.raises(UserError, match="word_lists: the layer is for task variety"):
+        load_recipe(str(recipe_file))

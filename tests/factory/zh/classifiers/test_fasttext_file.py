@@ -93,3 +93,24 @@ def test_flipped_bytes_never_crash(model_file: Path) -> None:
         else:
             assert np.isfinite(found.weights).all() and found.weights.shape == (len(found.tokens), len(found.labels))
     assert refused > 50
+
+
+@pytest.mark.parametrize("loss", ["softmax", "ova"])
+def test_a_written_model_is_read_again_by_us_and_by_fasttext(tmp_path: Path, loss: str) -> None:
+    import fasttext
+    import numpy as np
+
+    from factory.zh.classifiers import kernel
+    from factory.zh.classifiers.fasttext_file import LinearModel, encode
+
+    weights = np.random.default_rng(1).normal(size=(4, 3)).astype(np.float32)
+    model = LinearModel(("tw", "hk", "cn"), loss, ("夜", "市", "夜市", "</s>"), weights)
+    again = parse(encode(model), "m")
+    assert again[:3] == model[:3] and np.array_equal(again.weights, weights)
+    path = tmp_path / "m.ftz"
+    path.write_bytes(encode(model))
+    found, values = fasttext.load_model(str(path)).predict("夜 市 夜市", k=3)
+    raw = kernel.logits(["夜市"], kernel.tables(again))[0]
+    ours = np.exp(raw) / np.exp(raw).sum() if loss == "softmax" else 1 / (1 + np.exp(-raw))
+    by_label = dict(zip(found, values, strict=True))
+    assert np.allclose([by_label[f"__label__{label}"] for label in model.labels], ours, atol=2e-4 if loss == "softmax" else 8e-3)

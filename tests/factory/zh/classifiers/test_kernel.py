@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from factory.zh.classifiers import kernel
-from factory.zh.classifiers.fasttext_file import parse
+from factory.zh.classifiers.fasttext_file import END, parse
 from factory.zh.classifiers.tokens import fold, tokens
 from tests.factory.zh.classifiers.conftest import TEXTS, train
 
@@ -90,3 +90,25 @@ def _model():  # type: ignore[no-untyped-def]
 
 def _laid() -> kernel.Tables:
     return kernel.tables(_model())
+
+
+def test_presence_counts_each_token_once_and_grows_with_the_root_of_their_number() -> None:
+    model, laid = _model(), _laid()
+    rows = {token: row for row, token in enumerate(model.tokens)}
+    for text in ("今天去夜市吃蚵仔煎", "夜市夜市夜市", "", "完全沒有見過的句子？" * 9):
+        known = {token for token in tokens(text, laid.run) if token in rows} | ({END} & set(rows))
+        expect = sum((model.weights[rows[token]] for token in known), np.zeros(len(model.labels))) / max(len(known), 5) ** 0.5
+        assert np.allclose(kernel.logits([text], laid, 5, presence=True)[0], expect, atol=1e-5), text
+    assert np.array_equal(kernel.logits(["夜市"], laid, 1, presence=True), kernel.logits(["夜市夜市"], laid, 1, presence=True)) == (
+        "市夜" not in rows
+    )
+
+
+@given(st.lists(st.text(max_size=60), max_size=8))
+@settings(max_examples=60, deadline=None)
+def test_presence_of_a_batch_is_that_of_its_texts_one_by_one(texts: list[str]) -> None:
+    laid = _laid()
+    clean = [text.encode("utf-8", "replace").decode() for text in texts]
+    together = kernel.logits(clean, laid, 3, presence=True)
+    for text, row in zip(clean, together, strict=True):
+        assert np.array_equal(kernel.logits([text], laid, 3, presence=True)[0], row)
