@@ -12,6 +12,7 @@ from corpus.classifiers.data import TERMS, Passage, clusters, draw
 from factory.zh.classifiers.model import Array
 
 Folds = npt.NDArray[np.int64]
+LEAST_SOURCES = 3  # of a label, below which a fold would leave one source to learn it from, or none
 OF_ALL = -1  # learnt from in every fold, scored in none
 
 
@@ -21,7 +22,7 @@ def by_cluster(passages: Sequence[Passage], count: int, seed: int) -> Folds:
 
 
 def by_source(passages: Sequence[Passage], count: int, seed: int) -> Folds:
-    """A fold for each passage. A file goes whole where each of its labels has another file, and is divided by document otherwise.
+    """A fold for each passage. A file goes whole where each of its labels has LEAST_SOURCES files, and is divided by document otherwise.
 
     Files with a label in common are kept apart. Passages of the term lists are OF_ALL.
     """
@@ -32,7 +33,7 @@ def by_source(passages: Sequence[Passage], count: int, seed: int) -> Folds:
     held = [Counter[str]() for _ in range(count)]
     for name, _ in sorted(sizes.items(), key=lambda item: (-item[1], item[0])):
         labels = {label: n for (f, label), n in files.items() if f == name}
-        if all(with_label[label] > 1 for label in labels):
+        if all(with_label[label] >= LEAST_SOURCES for label in labels):
             fold = min(range(count), key=lambda k: (sum(held[k][label] for label in labels), held[k].total(), k))
             whole[name] = fold
             held[fold].update(labels)

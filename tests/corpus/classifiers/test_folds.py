@@ -13,11 +13,11 @@ def passage(document: str, label: str = "tw", source: str = "s", text: str = "")
     return Passage(f"{document}#0", document, text or document, (label,), source)
 
 
-def test_a_file_goes_whole_where_its_labels_have_another_and_is_divided_where_not() -> None:
-    rows = [passage(f"{name}/{i}", label) for name, label in (("a", "tw"), ("b", "tw"), ("c", "hk")) for i in range(40)]
+def test_a_file_goes_whole_where_its_labels_have_three_and_is_divided_where_not() -> None:
+    rows = [passage(f"{name}/{i}", label) for name, label in (("a", "tw"), ("b", "tw"), ("d", "tw"), ("c", "hk")) for i in range(40)]
     folds = by_source([*rows, passage("lists:terms/cn-1", "cn", TERMS)], 3, 1)
-    a, b, c = (set(folds[i : i + 40].tolist()) for i in (0, 40, 80))
-    assert len(a) == len(b) == 1 and a != b
+    a, b, d, c = (set(folds[i : i + 40].tolist()) for i in (0, 40, 80, 120))
+    assert len(a) == len(b) == len(d) == 1 and len(a | b | d) == 3
     assert c == {0, 1, 2}
     assert folds[-1] == OF_ALL
 
