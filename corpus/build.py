@@ -13,6 +13,7 @@ from corpus import decisions, slurm
 from corpus.annotate import Part, annotate
 from corpus.assemble import Quota, TokenCounter, assemble
 from corpus.decide import decide
+from corpus.decontaminate import decontaminate, input_key
 from corpus.deduplicate import deduplicate
 from corpus.labels import Agreement, compare, read_labels
 from corpus.notes import Done
@@ -25,6 +26,7 @@ from factory.errors import UserError
 _LIBRARIES = ("datasketch", "numpy", "pyarrow")
 _DECIDE = ("corpus.policy", "corpus.decide", "corpus.decisions", "factory.manifest")
 _DEDUPLICATE = ("corpus.deduplicate", "corpus.decisions", "factory.manifest")
+_DECONTAMINATE = ("corpus.decontaminate", "corpus.decisions", "factory.manifest", "factory.zh.overlap")
 _ASSEMBLE = ("corpus.assemble", "corpus.decisions", "corpus.policy", "factory.manifest", "factory.zh.pii")
 
 
@@ -140,6 +142,23 @@ def _build(plan: Plan, report: Report) -> Result:
         [manifest.code_digest(_DEDUPLICATE, _LIBRARIES), run.keys["decide"], recipe.deduplicate.model_dump(mode="json"), priorities],
         remove_duplicates,
     )
+    if recipe.decontaminate is not None:
+        config, sets = recipe.decontaminate, plan.evaluation_sets
+
+        def remove_contaminated(meter: Meter) -> decisions.Decisions:
+            decontaminate(parts, decided, config, sets)
+            return decided
+
+        decided = run.table_stage(
+            "decontaminate",
+            [
+                manifest.code_digest(_DECONTAMINATE, (*_LIBRARIES, "opencc")),
+                run.keys["deduplicate"],
+                config.model_dump(mode="json", exclude={"paths"}),
+                input_key(sets),
+            ],
+            remove_contaminated,
+        )
     final, quotas = run.timed("assemble", lambda meter: _assemble(run, parts, decided, counter))
     agreement = compare(labels, final) if labels is not None else None
     counts = run.timed("report", lambda meter: _report(run, parts, final, quotas, agreement))
@@ -156,7 +175,7 @@ def _assemble(
     key = manifest.digest(
         [
             manifest.code_digest(_ASSEMBLE, (*_LIBRARIES, "tokenizers")),
-            run.keys["deduplicate"],
+            run.keys.get("decontaminate", run.keys["deduplicate"]),
             plan.recipe.mixture.model_dump(mode="json", exclude={"tokenizer", "budget_tokens"}),
             storage.sha256_file(plan.tokenizer) if plan.tokenizer else None,
             plan.recipe.deduplicate.lines.model_dump(mode="json") if plan.recipe.deduplicate.lines else None,
@@ -262,7 +281,7 @@ def _sweep(output: str) -> None:
 def _prune(run: _Run, parts: list[Part]) -> None:
     """Removes what earlier recipes, policies or inputs left in `work/`."""
     wanted = {os.path.basename(part.folder) for part in parts}
-    stages = {f"{stage}-{run.keys[stage]}" for stage in ("decide", "deduplicate")} | {"annotate"}
+    stages = {f"{stage}-{run.keys[stage]}" for stage in ("decide", "deduplicate", "decontaminate") if stage in run.keys} | {"annotate"}
     for folder, keep in ((run.work, stages), (f"{run.work}/annotate", wanted)):
         for name in os.listdir(folder):
             if name not in keep:

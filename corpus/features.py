@@ -9,21 +9,23 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
-import xxhash
 
 from factory.records import Document
 from factory.zh import ngrams
 from factory.zh.charclass import CharClass, table
 from factory.zh.classifiers.features import COLUMNS, classify
 from factory.zh.lane import ScriptCounts, lane_of
-from factory.zh.matcher import THREATS, Hit, hits
-from factory.zh.normalize import Normalized, normalize
+from factory.zh.matcher import THREATS, Hit, batch_hits
+from factory.zh.normalize import normalize_batch
 from factory.zh.pii import KINDS, Span, find
 from factory.zh.variety import GROUPS, roundtrip_changes, variety_of
 
 MIN_HASHED_LINE_CHARS = 10  # shorter lines repeat by nature and are never removed as duplicates
 MAX_LEXICON_WORDS = 12
+_NOTHING_PERSONAL = dict.fromkeys(KINDS, 0)
 ROUNDTRIP_BELOW = 0.5  # of variety_score: where words already speak for Taiwan, OpenCC is not asked
 
 
@@ -35,6 +37,7 @@ class Feature(NamedTuple):
     meaning: str
 
 
+Numbers = npt.NDArray[Any]
 _SHARE = "share of characters, 0 to 1"
 _F, _I, _S = pa.float64(), pa.int64(), pa.string()
 
@@ -102,63 +105,84 @@ SCHEMA = pa.schema(
 
 def annotate(documents: Sequence[Document]) -> tuple[list[str], pa.Table]:
     """Normalised texts and their feature rows (SCHEMA), in the order given. Pure: the same text gives the same row."""
-    normalized = [normalize(document.text) for document in documents]
+    normalized = normalize_batch([document.text for document in documents])
     texts = [result.text for result in normalized]
-    columns: dict[str, list[Any]] = {name: [] for name in SCHEMA.names}
     batch = ngrams.batch_of(texts)
     classes = table()
-    counts = ngrams.class_counts(batch.codes, batch.offsets, classes)
-    lines = ngrams.line_statistics(batch.codes, batch.offsets, classes)
-    repeats = {n: ngrams.repetition(batch.codes, batch.offsets, classes, n) for n in ngrams.NGRAM_SIZES}
-    signatures = ngrams.minhash_signatures(batch, classes)
-    classified = classify(texts)
-    for index, document in enumerate(documents):
-        row = _row(
-            document, normalized[index], _by_class(counts[index]), dict(zip(ngrams.LINE_FIELDS, map(int, lines[index]), strict=True))
-        )
-        for n, values in repeats.items():
-            row[f"dup_ngram_{n}"], row[f"top_ngram_{n}"] = (round(float(value), 6) for value in values[index])
-        row["minhash"] = signatures[index].tobytes()
-        row.update(classified[index])
-        for name, column in columns.items():
-            column.append(row[name])
-    return texts, pa.Table.from_pydict(columns, schema=SCHEMA)
+    counts = dict(zip(CharClass, ngrams.class_counts(batch.codes, batch.offsets, classes).T, strict=True))
+    columns: dict[str, Any] = {
+        "id": [document.id for document in documents],
+        "flags": [list(document.flags) for document in documents],
+        **_counted(np.diff(batch.offsets), counts),
+        **_lined(dict(zip(ngrams.LINE_FIELDS, ngrams.line_statistics(batch.codes, batch.offsets, classes).T, strict=True))),
+        **classify(texts),
+        "removed_chars": [result.removed_chars for result in normalized],
+        "private_mapped": [result.private_mapped for result in normalized],
+        "mojibake_repaired": [result.mojibake_repaired for result in normalized],
+        "minhash": [row.tobytes() for row in ngrams.minhash_signatures(batch, classes)],
+    }
+    hashes, ends = ngrams.line_hashes(batch.codes, batch.offsets, classes, MIN_HASHED_LINE_CHARS)
+    columns["line_hashes"] = pa.LargeListArray.from_arrays(ends, hashes).cast(pa.list_(pa.uint64()))
+    for n in ngrams.NGRAM_SIZES:
+        repeated = np.round(ngrams.repetition(batch.codes, batch.offsets, classes, n), 6)
+        columns[f"dup_ngram_{n}"], columns[f"top_ngram_{n}"] = repeated[:, 0], repeated[:, 1]
+    script = np.stack([counts[kind] for kind in _SCRIPTS], 1).tolist()
+    rows = [
+        _row(document, text, ScriptCounts(*numbers), found)
+        for document, text, numbers, found in zip(documents, texts, script, batch_hits(batch), strict=True)
+    ]
+    columns |= {name: [row[name] for row in rows] for name in SCHEMA.names if name not in columns}
+    return texts, pa.Table.from_pydict({name: columns[name] for name in SCHEMA.names}, schema=SCHEMA)
 
 
-def _by_class(row: Any) -> dict[CharClass, int]:
-    return {kind: int(row[position]) for position, kind in enumerate(CharClass)}
+_SCRIPTS = (
+    CharClass.HAN, CharClass.LATIN, CharClass.KANA, CharClass.HANGUL, CharClass.OTHER_LETTER, CharClass.SIMPLIFIED, CharClass.TRADITIONAL,
+    CharClass.ROMANIZED,
+)  # fmt: skip
 
 
-def _row(document: Document, result: Normalized, count: dict[CharClass, int], line: dict[str, int]) -> dict[str, Any]:
-    text = result.text
+def _counted(chars: Numbers, count: dict[CharClass, Numbers]) -> dict[str, Numbers]:
+    han, visible = count[CharClass.HAN], chars - count[CharClass.SPACE]
+    shares = {
+        "latin": CharClass.LATIN, "digit": CharClass.DIGIT, "punctuation": CharClass.PUNCTUATION, "symbol": CharClass.SYMBOL,
+    }  # fmt: skip
+    return {
+        "chars": chars,
+        "han_chars": han,
+        "han_ratio": _shares(han, visible),
+        **{f"{name}_ratio": _shares(count[kind], visible) for name, kind in shares.items()},
+        "zhuyin_chars": count[CharClass.ZHUYIN],
+        "private_chars": count[CharClass.PRIVATE],
+        "stopword_ratio": _shares(count[CharClass.STOPWORD], han),
+    }
+
+
+def _lined(line: dict[str, Numbers]) -> dict[str, Numbers]:
+    return {
+        "lines": line["lines"],
+        "paragraphs": line["paragraphs"],
+        "mean_line_chars": _shares(line["line_chars"], line["lines"]),
+        "max_line_chars": line["max_line_chars"],
+        "short_line_ratio": _shares(line["short_lines"], line["lines"]),
+        "list_line_ratio": _shares(line["list_lines"], line["lines"]),
+        "ended_line_ratio": _shares(line["ended_lines"], line["lines"]),
+    }
+
+
+def _shares(part: Numbers, whole: Numbers) -> Numbers:
+    """Ratios, 0 where there is no whole."""
+    return np.round(np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0), 6)
+
+
+def _row(document: Document, text: str, count: ScriptCounts, matches: list[Hit]) -> dict[str, Any]:
+    """What is asked text by text."""
     encoded = text.encode()
-    matches = list(hits(text))
-    han = count[CharClass.HAN]
-    visible = len(text) - count[CharClass.SPACE]
-    lane = lane_of(text, _script_counts(count), matches)
+    han = count.han
+    lane = lane_of(text, count, matches)
     variety = variety_of(text, matches)
     personal = find(text)
     return {
-        "id": document.id,
-        "flags": list(document.flags),
-        "chars": len(text),
         "bytes": len(encoded),
-        "han_chars": han,
-        "han_ratio": _ratio(han, visible),
-        "latin_ratio": _ratio(count[CharClass.LATIN], visible),
-        "digit_ratio": _ratio(count[CharClass.DIGIT], visible),
-        "punctuation_ratio": _ratio(count[CharClass.PUNCTUATION], visible),
-        "symbol_ratio": _ratio(count[CharClass.SYMBOL], visible),
-        "zhuyin_chars": count[CharClass.ZHUYIN],
-        "private_chars": count[CharClass.PRIVATE],
-        "stopword_ratio": _ratio(count[CharClass.STOPWORD], han),
-        "lines": line["lines"],
-        "paragraphs": line["paragraphs"],
-        "mean_line_chars": _ratio(line["line_chars"], line["lines"]),
-        "max_line_chars": line["max_line_chars"],
-        "short_line_ratio": _ratio(line["short_lines"], line["lines"]),
-        "list_line_ratio": _ratio(line["list_lines"], line["lines"]),
-        "ended_line_ratio": _ratio(line["ended_lines"], line["lines"]),
         "lane": lane.lane,
         "simplified_share": _known(lane.simplified_share),
         **{f"{language}_density": round(value, 4) for language, value in lane.density.items()},
@@ -175,17 +199,15 @@ def _row(document: Document, result: Normalized, count: dict[CharClass, int], li
         **_lexicon(matches, han),
         **{f"pii_{kind}": number for kind, number in _distinct(text, personal).items()},
         "pii_spans": [span._asdict() for span in personal],
-        "removed_chars": result.removed_chars,
-        "private_mapped": result.private_mapped,
-        "mojibake_repaired": result.mojibake_repaired,
         "raw_sha256": hashlib.sha256(document.text.encode("utf-8", "surrogatepass")).digest(),
         "exact_hash": hashlib.blake2b("".join(text.split()).encode(), digest_size=16).digest(),
-        "line_hashes": line_hashes(text),
     }
 
 
 def _distinct(text: str, spans: Sequence[Span]) -> dict[str, int]:
     """Values of each kind, counted once however often and in whatever width or case they are written."""
+    if not spans:
+        return _NOTHING_PERSONAL
     values = {(s.kind, "".join(c for c in unicodedata.normalize("NFKC", text[s.start : s.end]).lower() if c.isalnum())) for s in spans}
     counts = Counter(kind for kind, _ in values)
     return {kind: counts[kind] for kind in KINDS}
@@ -197,19 +219,6 @@ def _ratio(part: int, whole: int) -> float:
 
 def _known(value: float) -> float | None:
     return None if math.isnan(value) else round(value, 6)
-
-
-def _script_counts(count: dict[CharClass, int]) -> ScriptCounts:
-    return ScriptCounts(
-        han=count[CharClass.HAN],
-        latin=count[CharClass.LATIN],
-        kana=count[CharClass.KANA],
-        hangul=count[CharClass.HANGUL],
-        other_letter=count[CharClass.OTHER_LETTER],
-        simplified=count[CharClass.SIMPLIFIED],
-        traditional=count[CharClass.TRADITIONAL],
-        romanized=count[CharClass.ROMANIZED],
-    )
 
 
 def _lexicon(matches: list[Hit], han: int) -> dict[str, Any]:
@@ -228,9 +237,3 @@ def _lexicon(matches: list[Hit], han: int) -> dict[str, Any]:
         **{f"{threat}_density": _ratio(1_000 * uses[threat], han) for threat in THREATS},
         "lexicon_words": [f"{threat}:{word}" for _, threat, word in words[:MAX_LEXICON_WORDS]],
     }
-
-
-def line_hashes(text: str) -> list[int]:
-    """A 64-bit hash for each line of `text.split("\\n")`, white space at its ends left out; 0 for lines that are too short."""
-    stripped = (line.strip() for line in text.split("\n"))
-    return [xxhash.xxh3_64_intdigest(line.encode()) if len(line) >= MIN_HASHED_LINE_CHARS else 0 for line in stripped]

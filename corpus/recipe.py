@@ -43,6 +43,14 @@ class Deduplicate(Strict):
     lines: LineDuplicates | None = LineDuplicates()
 
 
+class Decontaminate(Strict):
+    """Questions of evaluation sets that no kept document may hold."""
+
+    paths: tuple[str, ...] = Field(min_length=1, description="JSONL files with items; a pattern such as eval/*.jsonl is resolved.")
+    share: float = Field(0.6, gt=0, le=1, description="Share of an item's n-grams from which it stands in a document.")
+    keep_sources: tuple[str, ...] = Field((), description="Sources that stay, such as statutes that examinations quote.")
+
+
 class Mixture(Strict):
     """How much of each source goes in, and how it is counted."""
 
@@ -97,6 +105,7 @@ class CorpusRecipe(Strict):
     policy: str = Field("taiwan-v2", description="A bundled policy or the path of a policy YAML.")
     sources: dict[str, SourceSpec] = Field(min_length=1)
     deduplicate: Deduplicate = Deduplicate()
+    decontaminate: Decontaminate | None = Field(None, description="Evaluation sets to keep out; null for none.")
     mixture: Mixture = Mixture()
     labels: str | None = Field(None, min_length=1, description="Folder with labels (JSONL) to compare the decisions with.")
     workers: int | None = Field(None, ge=1, description="Processes for annotate; null for the number of cores. Never changes the output.")
@@ -132,6 +141,7 @@ class Plan(NamedTuple):
     tokenizer: str | None
     labels: str | None
     output: str
+    evaluation_sets: tuple[str, ...] = ()
 
 
 ENGINE_KEYS = frozenset({"workers", "engine", "ray", "slurm"})  # how a run is done: nothing in its result may tell
@@ -150,10 +160,16 @@ def load_plan(recipe_path: str, output: str | None = None, workers: int | None =
     base = recipe_path.rpartition("/")[0] if "://" in recipe_path else str(Path(recipe_path).resolve().parent)
     policy = load_policy(recipe.policy, base)
     near, lines = recipe.deduplicate.near, recipe.deduplicate.lines
-    for key, named in (("near.keep_sources", near and near.keep_sources), ("lines.skip_sources", lines and lines.skip_sources)):
+    held = recipe.decontaminate
+    named_sources = {
+        "deduplicate.near.keep_sources": near and near.keep_sources,
+        "deduplicate.lines.skip_sources": lines and lines.skip_sources,
+        "decontaminate.keep_sources": held and held.keep_sources,
+    }
+    for key, named in named_sources.items():
         for name in named or ():
             if name not in recipe.sources:
-                raise UserError(f"{recipe_path}: deduplicate.{key} names {name!r}, but the recipe has no such source. Remove it.")
+                raise UserError(f"{recipe_path}: {key} names {name!r}, but the recipe has no such source. Remove it.")
     files, specs = [], {}
     for name, spec in recipe.sources.items():
         where = f"{recipe_path}: sources.{name}.paths"
@@ -178,7 +194,18 @@ def load_plan(recipe_path: str, output: str | None = None, workers: int | None =
         recipe = recipe.model_copy(update={"engine": engine})
     if recipe.engine == "slurm" and recipe.slurm is None:
         raise UserError(f"{recipe_path}: engine 'slurm' needs the key slurm. Add at least 'slurm: {{partition: NAME}}'.")
-    return Plan(recipe, recipe_path, policy, tuple(files), specs, tokenizer, labels, os.path.abspath(target))
+    sets = _evaluation_sets(held, base, recipe_path) if held else ()
+    return Plan(recipe, recipe_path, policy, tuple(files), specs, tokenizer, labels, os.path.abspath(target), sets)
+
+
+def _evaluation_sets(config: Decontaminate, base: str, where: str) -> tuple[str, ...]:
+    found: list[str] = []
+    for pattern in config.paths:
+        listed = sorted(storage.list_files(expand_path(pattern, base, f"{where}: decontaminate.paths")))
+        if not listed:
+            raise UserError(f"{where}: decontaminate.paths: {pattern!r} names no file. Correct it.")
+        found += listed
+    return tuple(found)
 
 
 def _stored_bytes(path: str) -> int:

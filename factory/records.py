@@ -58,6 +58,8 @@ class Reason(StrEnum):
     EXACT_DUPLICATE = "exact_duplicate"
     NEAR_DUPLICATE = "near_duplicate"
     LINE_DUPLICATES = "line_duplicates"  # too little is left once repeated lines are gone
+    # decided by comparing with evaluation sets
+    CONTAMINATED = "contaminated"
     # decided by the mixture
     MIXTURE_CAP = "mixture_cap"
     # quarantine

@@ -210,6 +210,27 @@ def choose_errors(ranked: list[ConversionError], excluded: set[str], guarded: se
     return list(chosen.values())
 
 
+def variants() -> list[list[str]]:
+    """Sets of characters that stand for one another in some standard: Simplified, Traditional, Taiwan's and Hong Kong's forms."""
+    first: dict[str, str] = {}
+
+    def root(character: str) -> str:
+        while first.get(character, character) != character:
+            character = first[character]
+        return character
+
+    for name in ("TSCharacters", "TWVariants", "HKVariants"):
+        for key, values in sorted(dump(name).items()):
+            for value in values:
+                if len(key) == len(value) == 1:
+                    low, high = sorted((root(key), root(value)))
+                    first[high] = low
+    found: dict[str, list[str]] = {}
+    for character in sorted(first):
+        found.setdefault(root(character), []).append(character)
+    return [[low, *(character for character in rest if character != low)] for low, rest in sorted(found.items())]
+
+
 def word_counts() -> dict[str, int]:
     """jieba's dictionary (MIT): Simplified word to how often its makers counted it. Used for ranking only."""
     rows = (line.split(" ") for line in (files("jieba") / "dict.txt").read_text(encoding="utf-8").splitlines())
@@ -301,6 +322,13 @@ def build() -> None:
             (f"{wrong}\t{right}\t{weight}\tguarded\t{note}" for wrong, right, weight, note in guarded.values()),
         ),
     )
+    write_variants()
+
+
+def write_variants() -> None:
+    """character_variants.tsv."""
+    header = ["Characters that stand for one another in Simplified, Traditional, Taiwan's or Hong Kong's writing, a set a line.", made_by()]
+    write_list("character_variants.tsv", header, ("\t".join(row) for row in variants()))
 
 
 def main() -> None:

@@ -1,14 +1,14 @@
-"""Every word list in one Aho-Corasick automaton: a text is scanned once for lexicons, varieties and languages alike."""
+"""Every word list in one table: a text is scanned once for lexicons, varieties and languages alike."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
-from ahocorasick_rs import AhoCorasick, MatchKind
+import numpy as np
 
-from factory.zh import wordlists
+from factory.zh import scan, wordlists
+from factory.zh.ngrams import Batch, batch_of
 
 THREATS = ("scam", "gambling", "porn", "election_spam", "advertisement")
 REGIONS = ("tw", "hk", "cn")
@@ -70,30 +70,26 @@ def _exceptions(note: str) -> tuple[str, ...]:
     return tuple(word for word in listed.split(" ")[0].split("|") if word) if marker else ()
 
 
-Placed = tuple[tuple[str, int], ...]  # exceptions with the place of the entry inside each
-
-
 @cache
-def _automaton() -> tuple[AhoCorasick, list[list[tuple[Entry, Placed]]]]:
-    by_text: dict[str, list[tuple[Entry, Placed]]] = {}
-    for entry in entries():
-        by_text.setdefault(entry.text, []).append((entry, tuple(exception_places(entry))))
-    return AhoCorasick(list(by_text), matchkind=MatchKind.Standard), list(by_text.values())
+def _layout() -> scan.Layout:
+    return scan.layout([scan.Pattern(entry.text, entry.exceptions) for entry in entries()])
 
 
-def exception_places(entry: Entry) -> Iterator[tuple[str, int]]:
-    """The longer strings in which an entry means nothing, each with every place of the entry inside it."""
-    for longer in entry.exceptions:
-        offset = longer.find(entry.text)
-        while offset >= 0:
-            yield longer, offset
-            offset = longer.find(entry.text, offset + 1)
+def batch_hits(batch: Batch) -> list[list[Hit]]:
+    """For each text of a batch the matches of all lists in order of their ends, overlapping ones included; those inside an
+    exception left out."""
+    found = scan.find(batch, _layout())
+    listed = entries()
+    texts = np.searchsorted(batch.offsets, found.starts, "right") - 1
+    first = batch.offsets[texts]
+    result: list[list[Hit]] = [[] for _ in range(len(batch.offsets) - 1)]
+    for text, pattern, start, end in zip(
+        texts.tolist(), found.patterns.tolist(), (found.starts - first).tolist(), (found.ends - first).tolist(), strict=True
+    ):
+        result[text].append(Hit(listed[pattern], start, end))
+    return result
 
 
-def hits(text: str) -> Iterator[Hit]:
-    """Matches of all lists in order of their ends, overlapping ones included; those inside an exception left out."""
-    automaton, patterns = _automaton()
-    for index, start, end in automaton.find_matches_as_indexes(text, overlapping=True):
-        for entry, places in patterns[index]:
-            if not any(start >= offset and text.startswith(longer, start - offset) for longer, offset in places):
-                yield Hit(entry, start, end)
+def hits(text: str) -> list[Hit]:
+    """The matches of one text. Raises UnicodeEncodeError on lone surrogates."""
+    return batch_hits(batch_of([text]))[0]

@@ -98,6 +98,40 @@ def line_statistics(codes: Any, offsets: Any, table: Any) -> Any:
 
 
 @numba.njit(cache=True, nogil=True)
+def line_hashes(codes: Any, offsets: Any, table: Any, shortest: int) -> Any:
+    """A 64-bit hash for each line of each text, white space at its ends left out, 0 for lines of fewer than `shortest`
+    characters: uint64 of shape (lines,), and where each text's begin and the last one's end, shape (texts + 1,).
+    A line ends at each newline and at the end of a text, so that a text of no characters has one."""
+    texts = offsets.size - 1
+    lines = texts
+    for position in range(offsets[0], offsets[texts]):
+        lines += codes[position] == _NEWLINE
+    hashes, ends = np.zeros(lines, np.uint64), np.zeros(texts + 1, np.int64)
+    count = 0
+    for text in range(texts):
+        stop, start = offsets[text + 1], offsets[text]
+        while start <= stop:
+            end = start
+            while end < stop and codes[end] != _NEWLINE:
+                end += 1
+            first, last = start, end
+            while first < last and table[codes[first]] & _SPACE:
+                first += 1
+            while last > first and table[codes[last - 1]] & _SPACE:
+                last -= 1
+            if last - first >= shortest:
+                value = np.uint64(last - first)
+                for position in range(first, last):
+                    value = (value ^ np.uint64(codes[position])) * _BASE
+                    value ^= value >> np.uint64(29)
+                hashes[count] = max(value, np.uint64(1))  # 0 stands for a short line
+            count += 1
+            start = end + 1
+        ends[text + 1] = count
+    return hashes, ends
+
+
+@numba.njit(cache=True, nogil=True)
 def repetition(codes: Any, offsets: Any, table: Any, n: int) -> Any:
     """Repetition of character n-grams, white space left out; float64 of shape (documents, 2).
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corpus import features
-from corpus.features import FEATURES, MAX_LEXICON_WORDS, SCHEMA, annotate, line_hashes
+from corpus.features import FEATURES, MAX_LEXICON_WORDS, SCHEMA, annotate
 from factory.records import Document
 from factory.zh.matcher import THREATS, entries
 from factory.zh.ngrams import NUM_PERM
@@ -203,7 +203,7 @@ def test_white_space_does_not_make_another_text() -> None:
 
 
 def test_lines_are_hashed_without_the_white_space_around_them() -> None:
-    first, indented, other = line_hashes("這一行有十個字沒有錯\n　  這一行有十個字沒有錯 \n這一行有十個字沒有錯嗎")
+    first, indented, other = row_of("這一行有十個字沒有錯\n　  這一行有十個字沒有錯 \n這一行有十個字沒有錯嗎")["line_hashes"]
     assert first == indented != 0
     assert other not in (0, first)
 
@@ -212,7 +212,7 @@ def test_lines_are_hashed_without_the_white_space_around_them() -> None:
     ("line", "hashed"), [("字" * 9, False), ("字" * 10, True), (" " * 20, False), ("  " + "字" * 9 + "  ", False), ("", False)]
 )
 def test_short_lines_have_no_hash(line: str, hashed: bool) -> None:
-    assert [bool(value) for value in line_hashes(f"{line}\n{line}")] == [hashed, hashed]
+    assert {bool(value) for value in row_of(f"{line}\n{line}")["line_hashes"]} == {hashed}
 
 
 # --- the table of features

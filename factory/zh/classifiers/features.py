@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from factory.zh.classifiers.model import THREATS, VARIETIES, bundled, quality_of
+import numpy as np
+
+from factory.zh.classifiers.model import THREATS, VARIETIES, Array, bundled, quality_of
 from factory.zh.classifiers.tokens import fold
 
 LEARNT_VARIETIES = tuple(label for label in VARIETIES if label != "lzh")  # which has no training texts yet
+
+SHOWING = 20  # characters; nearly every text shows at once that it can be read
 
 COLUMNS: dict[str, tuple[str, str]] = {  # name -> unit, meaning
     "variety_label": ("label", f"likeliest of {', '.join(LEARNT_VARIETIES)}, by the variety classifier; none for texts without letters"),
@@ -18,25 +22,24 @@ COLUMNS: dict[str, tuple[str, str]] = {  # name -> unit, meaning
 }
 
 
-def classify(texts: Sequence[str]) -> list[dict[str, Any]]:
-    """The columns of each text; all None where it has nothing to read. Long texts are read at head, middle and tail."""
-    variety, threat = bundled("variety"), bundled("threat")
-    of_variety, of_threat, quality = variety.score(texts), threat.score(texts), quality_of(bundled("quality").score(texts))
-    rows = []
+def classify(texts: Sequence[str]) -> dict[str, list[Any]]:
+    """COLUMNS of the texts; None where one has nothing to read. Long texts are read at head, middle and tail."""
+    variety, threat, quality = bundled("variety"), bundled("threat"), bundled("quality")
+    of_variety, of_threat = variety.score(texts).values, threat.score(texts).values
+    columns: dict[str, list[Any]] = {"variety_label": [variety.labels[index] for index in of_variety.argmax(1).tolist()]}
+    columns |= {f"score_{label}": _rounded(of_variety[:, i]) for i, label in enumerate(variety.labels)}
+    columns |= {f"score_{label}": _rounded(of_threat[:, i]) for i, label in enumerate(threat.labels) if label in THREATS}
+    columns["score_quality"] = _rounded(quality_of(quality.score(texts)))
     for index, text in enumerate(texts):
-        if not fold(text[:1_000]):
-            rows.append(dict.fromkeys(COLUMNS))
-            continue
-        row: dict[str, Any] = {"variety_label": variety.labels[int(of_variety.values[index].argmax())]}
-        row |= {f"score_{label}": _rounded(of_variety.values[index, i]) for i, label in enumerate(variety.labels)}
-        row |= {f"score_{label}": _rounded(of_threat.values[index, i]) for i, label in enumerate(threat.labels) if label in THREATS}
-        row["score_quality"] = _rounded(quality[index])
-        rows.append({name: row.get(name) for name in COLUMNS})
-    return rows
+        if not fold(text[:SHOWING]) and not fold(text):
+            for column in columns.values():
+                column[index] = None
+    return {name: columns.get(name, [None] * len(texts)) for name in COLUMNS}
 
 
-def _rounded(value: float) -> float:
-    return round(float(value), 5)
+def _rounded(values: Array) -> list[float]:
+    found: list[float] = np.round(values, 5).tolist()
+    return found
 
 
 def evidence_for(features: Sequence[str]) -> list[tuple[str, str]]:

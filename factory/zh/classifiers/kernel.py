@@ -11,9 +11,9 @@ import numpy.typing as npt
 from factory.zh.classifiers.fasttext_file import END, LinearModel
 from factory.zh.classifiers.tokens import MAX_RUN, fold_table
 from factory.zh.ngrams import Batch, batch_of
+from factory.zh.scan import SPREAD, fill
 
 _SHIFT = np.uint64(21)  # bits of a code point
-SPREAD = np.uint64(0x9E3779B97F4A7C15)
 
 
 class Tables(NamedTuple):
@@ -76,18 +76,6 @@ def contributions(folded: str, model: LinearModel, column: int, run: int, presen
 
 def _index(model: LinearModel) -> dict[str, int]:
     return {token: row for row, token in enumerate(model.tokens)}
-
-
-@numba.njit(cache=True, nogil=True)
-def fill(keys: Any, rows: Any, new_keys: Any, new_rows: Any, shift: int) -> None:
-    """Puts keys other than 0 with their rows into an open-addressing table of 2 ** (64 - shift) places."""
-    mask = np.uint64(keys.size - 1)
-    for index in range(new_keys.size):
-        slot = (new_keys[index] * SPREAD) >> np.uint64(shift)
-        while keys[slot]:
-            slot = (slot + np.uint64(1)) & mask
-        keys[slot] = new_keys[index]
-        rows[slot] = new_rows[index]
 
 
 def logits(texts: list[str], laid: Tables, least: int = 1, presence: bool = False) -> npt.NDArray[np.float64]:

@@ -159,7 +159,7 @@ def test_conversion_errors_leave_out_what_taiwan_writes() -> None:
 
 
 def test_derived_lists_are_what_the_script_makes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    derived = ("simplified_only.txt", "traditional_only.txt", "conversion_errors.tsv")
+    derived = ("character_variants.tsv", "simplified_only.txt", "traditional_only.txt", "conversion_errors.tsv")
     for name in FILES:
         if "/" not in name and name not in derived:
             (tmp_path / name).write_bytes((DATA / name).read_bytes())

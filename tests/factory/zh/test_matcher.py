@@ -24,7 +24,7 @@ Lists = Callable[..., None]
 
 def clear() -> None:
     matcher.entries.cache_clear()
-    matcher._automaton.cache_clear()
+    matcher._layout.cache_clear()
 
 
 @pytest.fixture

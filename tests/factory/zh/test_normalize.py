@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from factory.zh.normalize import Normalized, normalize
+from factory.zh.normalize import Normalized, normalize, normalize_batch
 
 SENTENCE = "台灣的夜市裡有很多好吃的小吃，像是蚵仔煎與臭豆腐。"
 CJK = "台灣好的豈\uf900\U0002f800㐀𠮷ㄅㄚˊ˙ㆠあアーｶﾞ한"
@@ -261,3 +261,35 @@ def test_european_words_never_become_han(text: str) -> None:
 def test_all_that_was_done_is_reported_together() -> None:
     broken = "好天氣，出門走走".encode().decode("latin-1")
     assert normalize(f"\ufeff{broken}\u200b\ue000\r\n\r\n\r\n完！！！！！") == Normalized("好天氣，出門走走𠕇\n\n完！！！", 2, 1, True)
+
+
+PIECES = st.sampled_from(
+    [
+        "字",
+        "。",
+        "。。。。",
+        "!!!!!",
+        "\n",
+        "\n\n\n",
+        " ",
+        "\t",
+        "　",
+        "\u00a0",
+        "é",
+        "e\u0301",
+        "\u200b",
+        "\ue000",
+        "\ud800",
+        "\r\n",
+        "Ã©",
+        "ä½",
+        "か\u3099",
+        "각",
+    ]
+)
+
+
+@given(st.lists(st.one_of(st.lists(PIECES, max_size=8).map("".join), st.text(max_size=20)), max_size=8))
+@settings(max_examples=300, deadline=None)
+def test_a_batch_is_its_texts_one_by_one(texts: list[str]) -> None:
+    assert normalize_batch(texts) == [normalize(text) for text in texts]
