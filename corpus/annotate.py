@@ -24,6 +24,7 @@ from datatrove.pipeline.base import PipelineStep
 
 from corpus import features
 from corpus.engines import run_tasks
+from corpus.forget import blanked, forgotten
 from corpus.notes import Done, Note, no_memory, position
 from corpus.recipe import InputFile, Plan
 from corpus.sources.spec import Source, open_source
@@ -171,6 +172,7 @@ _FILES = ("documents.parquet", "features.parquet", "files.jsonl", "quarantine.js
 
 def _write(task: Task, data: Iterable[TroveDocument], folder: str, note: Note) -> dict[str, int]:
     counts = {"documents": 0, "quarantined": 0, "bytes": 0}
+    asked = forgotten(os.path.dirname(os.path.dirname(os.path.dirname(task.folder))))  # of the run: RUN/work/annotate/PART
     read = [[0, 0] for _ in task.files]  # documents and rejected rows of each file
     before = [0, *accumulate(file.bytes for file in task.files)]
     with (
@@ -180,7 +182,8 @@ def _write(task: Task, data: Iterable[TroveDocument], folder: str, note: Note) -
     ):
         for batch, last in _batches(data, quarantine, read):
             texts, table = features.annotate(batch)
-            documents.write_table(document_table(batch, texts))
+            stored, table = blanked(asked, document_table(batch, texts), table)
+            documents.write_table(stored)
             rows.write_table(table)
             counts["documents"] += len(batch)
             counts["bytes"] += sum(table.column("bytes").to_pylist())

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from corpus import decisions, slurm
+from corpus import decisions, forget, slurm
 from corpus.annotate import Part, annotate
 from corpus.assemble import Quota, TokenCounter, assemble
 from corpus.decide import decide
@@ -106,6 +106,15 @@ def build(plan: Plan, report: Report = silent) -> Result:
         return _build(plan, report)
 
 
+def forget_documents(plan: Plan, selectors: forget.Selectors, with_copies: bool = True, report: Report = silent) -> forget.Named:
+    """Forgets the documents that selectors name, and unless told otherwise their copies, and builds the run anew without them."""
+    with claimed(plan):
+        named = forget.find(plan.output, selectors, with_copies)
+        forget.record(plan.output, named, selectors)
+        _build(plan, report)
+    return named
+
+
 @contextmanager
 def claimed(plan: Plan) -> Iterator[None]:
     """Holds the run's folder, marked as this recipe's and free of what a killed run had not given its name."""
@@ -123,12 +132,14 @@ def _build(plan: Plan, report: Report) -> Result:
     counter = TokenCounter(plan.tokenizer, recipe.mixture.tokens_per_char)
     labels = read_labels(plan.labels) if plan.labels else None
     parts = run.annotate(recipe.workers or os.cpu_count() or 1)
+    if forget.blank_parts(plan.output, dict.fromkeys(part.folder for part in parts)):
+        parts = run.annotate(recipe.workers or os.cpu_count() or 1)  # their sizes are others now
     part_keys = [part.key for part in parts]
     run.keys["annotate"] = manifest.digest(part_keys)[: manifest.KEY_LENGTH]
     types = {name: spec.type for name, spec in recipe.sources.items()}
     decided = run.table_stage(
         "decide",
-        [manifest.code_digest(_DECIDE, _LIBRARIES), part_keys, plan.policy.model_dump(mode="json"), types],
+        [manifest.code_digest(_DECIDE, _LIBRARIES), part_keys, plan.policy.model_dump(mode="json"), types, *forget.key_of(plan.output)],
         lambda meter: decide(parts, plan.policy, recipe),
     )
 
@@ -163,6 +174,7 @@ def _build(plan: Plan, report: Report) -> Result:
     agreement = compare(labels, final) if labels is not None else None
     counts = run.timed("report", lambda meter: _report(run, parts, final, quotas, agreement))
     _prune(run, parts)
+    forget.write_proof(plan.output)
     timings = {"seconds": run.seconds, "reused": run.reused, "bytes": sum(part.bytes for part in parts)}
     storage.atomic_write_text(f"{plan.output}/timings.json", json.dumps(timings, indent=1) + "\n")
     return Result(plan.output, counts, quotas, agreement, run.reused)

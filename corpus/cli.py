@@ -153,6 +153,39 @@ def rights(run: Run = "runs/sample", as_json: AsJson = False) -> None:
 
 
 @app.command()
+def forget(
+    recipe: Recipe,
+    ids: Annotated[list[str] | None, typer.Option("--id", help="A document's id, or the id of one that was split.")] = None,
+    urls: Annotated[list[str] | None, typer.Option("--url", help="An address, as the source stated it.")] = None,
+    domains: Annotated[list[str] | None, typer.Option("--domain", help="A host; its subdomains are meant, too.")] = None,
+    holders: Annotated[list[str] | None, typer.Option("--holder", help="A rights holder.")] = None,
+    keep_copies: Annotated[bool, typer.Option("--keep-copies", help="Leave what the run found to be copies of them.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say which documents are meant.")] = False,
+    output: Output = None,
+    as_json: AsJson = False,
+) -> None:
+    """Forget documents: their text leaves every file of the run, and later builds do not bring it back."""
+    from corpus.build import forget_documents
+    from corpus.forget import PROOF, Selectors, find
+    from corpus.recipe import load_plan
+
+    plan = load_plan(recipe, output)
+    selectors = Selectors(*(tuple(values or ()) for values in (ids, urls, [d.lower() for d in domains or ()], holders)))
+    if dry_run:
+        named = find(plan.output, selectors, not keep_copies)
+    else:
+        with _progress(False) as report:
+            named = forget_documents(plan, selectors, not keep_copies, report)
+    if as_json:
+        print(json.dumps({**named._asdict(), "forgotten": not dry_run}, ensure_ascii=False, indent=1))
+        return
+    for name in (*named.ids, *named.copies):
+        print(name)
+    what = f"{len(named.ids):,} documents and {len(named.copies):,} copies of them"
+    print(f"{what} would be forgotten." if dry_run else f"{what} are forgotten; proof: {os.path.join(plan.output, PROOF)}")
+
+
+@app.command()
 def audit(
     run: Annotated[str, typer.Argument(metavar="RUN", help="Folder of a finished run.")],
     sample: Annotated[int | None, typer.Option("--sample", help="Draw so many documents, half kept and half removed.", min=2)] = None,

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from corpus import decisions
 from corpus.annotate import Part
+from corpus.forget import FLAG
 from corpus.policy import Action, Policy, Rule, apply_rules, columns_of
 from corpus.recipe import CorpusRecipe
 from factory.records import Reason, Status
@@ -25,7 +26,8 @@ def decide(parts: Sequence[Part], policy: Policy, recipe: CorpusRecipe) -> decis
         source_type = recipe.sources[source].type
         rules = policy.rules_for(source, source_type)
         dropped = [f"pii_{kind}" for kind, action in policy.personal_actions(source, source_type).items() if action is Action.DROP]
-        table = pq.read_table(f"{part.folder}/features.parquet", columns=sorted({"id", "chars", *wanted, *dropped}))
+        table = pq.read_table(f"{part.folder}/features.parquet", columns=sorted({"id", "chars", "flags", *wanted, *dropped}))
+        flags = table.column("flags").to_pylist()
         verdicts = apply_rules(table, rules)
         values = {name: table.column(name).to_pylist() for name in wanted}
         personal = {name: table.column(name).to_pylist() for name in dropped}
@@ -44,6 +46,9 @@ def decide(parts: Sequence[Part], policy: Policy, recipe: CorpusRecipe) -> decis
                 columns["reason"][base + row] = str(Reason.DUPLICATE_ID)
                 continue
             seen.add(key)
+            if FLAG in flags[row]:
+                result.remove(base + row, Reason.FORGOTTEN, rule="forget", observed="asked for in forgotten.jsonl")
+                continue
             if fired >= 0:
                 rule = rules[fired]
                 observed = ", ".join(f"{name}={values[name][row]}" for name in rule.remove_if)

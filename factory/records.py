@@ -54,6 +54,7 @@ class Reason(StrEnum):
     ABOLISHED = "abolished"
     BLOCKLISTED = "blocklisted"  # its address or domain is on a list of the recipe
     OPT_OUT = "opt_out"  # its publisher reserves text and data mining
+    FORGOTTEN = "forgotten"  # its holder, or whoever it speaks of, asked for it
     # decided by comparing documents
     EXACT_DUPLICATE = "exact_duplicate"
     NEAR_DUPLICATE = "near_duplicate"

@@ -10,13 +10,11 @@ import numpy as np
 from factory.zh.classifiers.model import THREATS, VARIETIES, Array, bundled, quality_of
 from factory.zh.classifiers.tokens import fold
 
-LEARNT_VARIETIES = tuple(label for label in VARIETIES if label != "lzh")  # which has no training texts yet
-
 SHOWING = 20  # characters; nearly every text shows at once that it can be read
 
 COLUMNS: dict[str, tuple[str, str]] = {  # name -> unit, meaning
-    "variety_label": ("label", f"likeliest of {', '.join(LEARNT_VARIETIES)}, by the variety classifier; none for texts without letters"),
-    **{f"score_{label}": ("probability", f"calibrated score of {label}, variety classifier") for label in LEARNT_VARIETIES},
+    "variety_label": ("label", f"likeliest of {', '.join(VARIETIES)}, by the variety classifier; none for texts without letters"),
+    **{f"score_{label}": ("probability", f"calibrated score of {label}, variety classifier") for label in VARIETIES},
     **{f"score_{label}": ("probability", f"calibrated score of {label} where it is highest, threat classifier") for label in THREATS},
     "score_quality": ("0 to 1", "mean grade of the text, weighted by the grades' probabilities, quality classifier"),
 }
@@ -49,6 +47,6 @@ def evidence_for(features: Sequence[str]) -> list[tuple[str, str]]:
         label = name.removeprefix("score_")
         if label in THREATS:
             found.append(("threat", label))
-        elif label in LEARNT_VARIETIES:
+        elif label in VARIETIES:
             found.append(("variety", label))
     return found
