@@ -17,14 +17,16 @@ from corpus.decontaminate import decontaminate, input_key
 from corpus.deduplicate import deduplicate
 from corpus.labels import Agreement, compare, read_labels
 from corpus.notes import Done
+from corpus.permissions import read_opt_outs
 from corpus.progress import Meter, Report, silent
 from corpus.recipe import ENGINE_KEYS, Plan
 from corpus.tasks import printable
 from factory import __version__, manifest, storage
 from factory.errors import UserError
+from factory.records import Reason
 
 _LIBRARIES = ("datasketch", "numpy", "pyarrow")
-_DECIDE = ("corpus.policy", "corpus.decide", "corpus.decisions", "factory.manifest")
+_DECIDE = ("corpus.policy", "corpus.permissions", "corpus.decide", "corpus.decisions", "factory.manifest")
 _DEDUPLICATE = ("corpus.deduplicate", "corpus.decisions", "factory.manifest")
 _DECONTAMINATE = ("corpus.decontaminate", "corpus.decisions", "factory.manifest", "factory.zh.overlap")
 _ASSEMBLE = ("corpus.assemble", "corpus.decisions", "corpus.policy", "factory.manifest", "factory.zh.pii")
@@ -131,6 +133,7 @@ def _build(plan: Plan, report: Report) -> Result:
     # what cannot be read stops the run now, not at its end
     counter = TokenCounter(plan.tokenizer, recipe.mixture.tokens_per_char)
     labels = read_labels(plan.labels) if plan.labels else None
+    opt_outs = read_opt_outs(plan.opt_outs) if plan.opt_outs else None
     parts = run.annotate(recipe.workers or os.cpu_count() or 1)
     if forget.blank_parts(plan.output, dict.fromkeys(part.folder for part in parts)):
         parts = run.annotate(recipe.workers or os.cpu_count() or 1)  # their sizes are others now
@@ -139,8 +142,15 @@ def _build(plan: Plan, report: Report) -> Result:
     types = {name: spec.type for name, spec in recipe.sources.items()}
     decided = run.table_stage(
         "decide",
-        [manifest.code_digest(_DECIDE, _LIBRARIES), part_keys, plan.policy.model_dump(mode="json"), types, *forget.key_of(plan.output)],
-        lambda meter: decide(parts, plan.policy, recipe),
+        [
+            manifest.code_digest(_DECIDE, _LIBRARIES),
+            part_keys,
+            plan.policy.model_dump(mode="json"),
+            types,
+            *forget.key_of(plan.output),
+            *_rights_key(plan),
+        ],
+        lambda meter: decide(parts, plan.policy, recipe, opt_outs),
     )
 
     def remove_duplicates(meter: Meter) -> decisions.Decisions:
@@ -178,6 +188,15 @@ def _build(plan: Plan, report: Report) -> Result:
     timings = {"seconds": run.seconds, "reused": run.reused, "bytes": sum(part.bytes for part in parts)}
     storage.atomic_write_text(f"{plan.output}/timings.json", json.dumps(timings, indent=1) + "\n")
     return Result(plan.output, counts, quotas, agreement, run.reused)
+
+
+def _rights_key(plan: Plan) -> list[Any]:
+    """What the decisions depend on: nothing where no use is asked for and nobody opted out."""
+    return (
+        [["rights", plan.recipe.use, storage.sha256_file(plan.opt_outs) if plan.opt_outs else None]]
+        if plan.recipe.use or plan.opt_outs
+        else []
+    )
 
 
 def _assemble(
@@ -253,11 +272,22 @@ def _report(
         "quotas": {source: {**quota._asdict(), "epochs": quota.epochs} for source, quota in quotas.items()},
         "tokens_are_estimated": plan.recipe.mixture.tokenizer is None,
         "agreement": agreement._asdict() if agreement else None,
+        **_cost_of_use(plan, final),
     }  # fmt: skip
     storage.atomic_write_text(f"{plan.output}/manifest.json", json.dumps(record, ensure_ascii=False, indent=1, default=str) + "\n")
     write_card(plan.output)
     write_report(plan.output)
     return counts
+
+
+def _cost_of_use(plan: Plan, final: decisions.Decisions) -> dict[str, Any]:
+    """What the use that was asked for leaves out of an otherwise kept corpus, in documents and estimated tokens."""
+    if plan.recipe.use is None:
+        return {}
+    columns = final.columns
+    chars = [length for length, reason in zip(columns["chars"], columns["reason"], strict=True) if reason == Reason.RIGHTS]
+    tokens = round(sum(chars) * plan.recipe.mixture.tokens_per_char)
+    return {"use": {"asked": plan.recipe.use, "documents_left_out": len(chars), "tokens_left_out_estimated": tokens}}
 
 
 def _claim(plan: Plan) -> None:

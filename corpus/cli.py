@@ -34,12 +34,21 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program t
 
 
 @app.command()
-def build(recipe: Recipe, output: Output = None, workers: Workers = None, engine: EngineName = None, as_json: JsonLines = False) -> None:
+def build(
+    recipe: Recipe,
+    output: Output = None,
+    workers: Workers = None,
+    engine: EngineName = None,
+    use: Annotated[
+        Literal["train", "redistribute", "commercial"] | None, typer.Option("--use", help="Keep only what may be used so.")
+    ] = None,
+    as_json: JsonLines = False,
+) -> None:
     """Build the corpus, or finish a build that was interrupted. On Slurm: submit the jobs that do so."""
     with _errors_told(as_json):
         from corpus.recipe import load_plan
 
-        plan = load_plan(recipe, output, workers, engine)
+        plan = load_plan(recipe, output, workers, engine, use)
         if plan.recipe.engine == "slurm":
             from corpus.show import show_submission
             from corpus.slurm import submit
@@ -52,6 +61,12 @@ def build(recipe: Recipe, output: Output = None, workers: Workers = None, engine
         with _progress(as_json) as report:
             result = run(plan, report)
         show_result(result, as_json)
+        if plan.recipe.use is not None and not as_json:
+            from corpus.why import read_manifest
+
+            cost = read_manifest(result.output)["use"]
+            left = f"{cost['documents_left_out']:,} documents, about {cost['tokens_left_out_estimated']:,} tokens"
+            print(f"Left out because their rights do not allow '{cost['asked']}': {left}.")
 
 
 @app.command()
@@ -183,6 +198,27 @@ def forget(
         print(name)
     what = f"{len(named.ids):,} documents and {len(named.copies):,} copies of them"
     print(f"{what} would be forgotten." if dry_run else f"{what} are forgotten; proof: {os.path.join(plan.output, PROOF)}")
+
+
+@app.command()
+def royalties(
+    run: Run = "runs/sample",
+    epochs: Annotated[float, typer.Option(help="How often the corpus is trained on.", min=0.001)] = 1.0,
+    output: Annotated[str, typer.Option("--output", help="Folder for royalties.csv and royalties.md.", metavar="FOLDER")] = ".",
+) -> None:
+    """Write what each rights holder's texts are of a run: a CSV, and a statement in Chinese."""
+    from corpus.permissions import as_csv, statement
+    from corpus.permissions import royalties as shares
+    from corpus.rights_account import account
+    from corpus.why import read_manifest
+    from factory.storage import atomic_write_text
+
+    manifest = read_manifest(run)
+    found = shares(account(run), epochs)
+    os.makedirs(output, exist_ok=True)
+    atomic_write_text(os.path.join(output, "royalties.csv"), as_csv(found))
+    atomic_write_text(os.path.join(output, "royalties.md"), statement(found, manifest["name"], manifest["tokens_are_estimated"]))
+    print(f"{os.path.join(output, 'royalties.csv')} and royalties.md: {len(found):,} accounts")
 
 
 @app.command()

@@ -9,13 +9,14 @@ import pyarrow.parquet as pq
 
 from corpus import decisions
 from corpus.annotate import Part
-from corpus.forget import FLAG
+from corpus.forget import FLAG, Selectors
+from corpus.permissions import refused
 from corpus.policy import Action, Policy, Rule, apply_rules, columns_of
 from corpus.recipe import CorpusRecipe
 from factory.records import Reason, Status
 
 
-def decide(parts: Sequence[Part], policy: Policy, recipe: CorpusRecipe) -> decisions.Decisions:
+def decide(parts: Sequence[Part], policy: Policy, recipe: CorpusRecipe, opt_outs: Selectors | None = None) -> decisions.Decisions:
     """One decision a document, in the order of the parts. A second document with an id already seen is quarantined."""
     result = decisions.empty()
     columns = result.columns
@@ -39,6 +40,8 @@ def decide(parts: Sequence[Part], policy: Policy, recipe: CorpusRecipe) -> decis
         columns["id"] += ids
         columns["chars"] += table.column("chars").to_pylist()
         base = len(result) - len(ids)
+        asked = recipe.use is not None or opt_outs is not None
+        unusable = refused(f"{part.folder}/documents.parquet", recipe.use, opt_outs) if asked else [None] * len(ids)
         for row, fired in enumerate(verdicts.fired):
             key = hashlib.blake2b(ids[row].encode(), digest_size=12).digest()
             if key in seen:
@@ -61,6 +64,9 @@ def decide(parts: Sequence[Part], policy: Policy, recipe: CorpusRecipe) -> decis
                     observed=f"{held}={personal[held][row]}",
                     threshold=f"{held} ≥ 1",
                 )
+            elif (verdict := unusable[row]) is not None:
+                reason, name = (Reason.OPT_OUT, "opt_outs") if verdict.opted_out else (Reason.RIGHTS, "use")
+                result.remove(base + row, reason, rule=name, observed=verdict.observed, threshold=verdict.threshold)
     return result
 
 

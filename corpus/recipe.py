@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field, field_validator
 
+from corpus.permissions import Use
 from corpus.policy import Policy, load_policy
 from corpus.sources.spec import SourceSpec, input_files, open_source
 from factory import storage
@@ -102,6 +103,8 @@ class CorpusRecipe(Strict):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
     description: str = ""
     output: str = Field(min_length=1, description="Folder of the run, relative to where the command is started; --output overrides it.")
+    use: Use | None = Field(None, description="Keep only what may be used so (train, redistribute, commercial); null asks nothing.")
+    opt_outs: str | None = Field(None, min_length=1, description="JSONL that names ids, urls, domains or holders that have opted out.")
     policy: str = Field("taiwan-v2", description="A bundled policy or the path of a policy YAML.")
     sources: dict[str, SourceSpec] = Field(min_length=1)
     deduplicate: Deduplicate = Deduplicate()
@@ -142,12 +145,15 @@ class Plan(NamedTuple):
     labels: str | None
     output: str
     evaluation_sets: tuple[str, ...] = ()
+    opt_outs: str | None = None
 
 
 ENGINE_KEYS = frozenset({"workers", "engine", "ray", "slurm"})  # how a run is done: nothing in its result may tell
 
 
-def load_plan(recipe_path: str, output: str | None = None, workers: int | None = None, engine: Engine | None = None) -> Plan:
+def load_plan(
+    recipe_path: str, output: str | None = None, workers: int | None = None, engine: Engine | None = None, use: Use | None = None
+) -> Plan:
     """Reads a recipe (a path, or the name of a bundled one) and finds its files.
 
     Paths of the recipe are relative to its folder, the output to where the command is started. Raises UserError before
@@ -195,7 +201,12 @@ def load_plan(recipe_path: str, output: str | None = None, workers: int | None =
     if recipe.engine == "slurm" and recipe.slurm is None:
         raise UserError(f"{recipe_path}: engine 'slurm' needs the key slurm. Add at least 'slurm: {{partition: NAME}}'.")
     sets = _evaluation_sets(held, base, recipe_path) if held else ()
-    return Plan(recipe, recipe_path, policy, tuple(files), specs, tokenizer, labels, os.path.abspath(target), sets)
+    opt_outs = expand_path(recipe.opt_outs, base, f"{recipe_path}: opt_outs") if recipe.opt_outs else None
+    if opt_outs is not None and storage.file_size(opt_outs) is None:
+        raise UserError(f"{recipe_path}: opt_outs: {opt_outs}: no such file. Correct the path, or write an empty list.")
+    if use is not None:
+        recipe = recipe.model_copy(update={"use": use})
+    return Plan(recipe, recipe_path, policy, tuple(files), specs, tokenizer, labels, os.path.abspath(target), sets, opt_outs)
 
 
 def _evaluation_sets(config: Decontaminate, base: str, where: str) -> tuple[str, ...]:

@@ -53,6 +53,7 @@ class Reason(StrEnum):
     PERSONAL_DATA = "personal_data"
     ABOLISHED = "abolished"
     BLOCKLISTED = "blocklisted"  # its address or domain is on a list of the recipe
+    RIGHTS = "rights"  # its licence or contract does not allow the use that was asked for
     OPT_OUT = "opt_out"  # its publisher reserves text and data mining
     FORGOTTEN = "forgotten"  # its holder, or whoever it speaks of, asked for it
     # decided by comparing documents

@@ -26,7 +26,7 @@ MAX_DEPTH = 8  # a list of entries with a list in each needs four
 SUFFIX = ".rights.yaml"
 FOLDER_FILE = "rights.yaml"
 
-Use = Literal["training", "evaluation", "redistribution", "quotation"]
+Use = Literal["training", "evaluation", "redistribution", "commercial", "quotation"]
 
 
 class RightsError(Exception):
