@@ -9,17 +9,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from corpus import decisions, forget, slurm
 from corpus.annotate import Part, annotate
 from corpus.assemble import Quota, TokenCounter, assemble
 from corpus.decide import decide
 from corpus.decontaminate import decontaminate, input_key
-from corpus.deduplicate import deduplicate
+from corpus.deduplicate import bands_for, deduplicate, signature_batches
 from corpus.labels import Agreement, compare, read_labels
 from corpus.notes import Done
 from corpus.permissions import read_opt_outs
 from corpus.progress import Meter, Report, silent
-from corpus.recipe import ENGINE_KEYS, Plan
+from corpus.recipe import ENGINE_KEYS, NearDuplicates, Plan
+from corpus.signatures import Bands, earlier, store
 from corpus.tasks import printable
 from factory import __version__, manifest, storage
 from factory.errors import UserError
@@ -27,7 +30,7 @@ from factory.records import Reason
 
 _LIBRARIES = ("datasketch", "numpy", "pyarrow")
 _DECIDE = ("corpus.policy", "corpus.permissions", "corpus.decide", "corpus.decisions", "factory.manifest")
-_DEDUPLICATE = ("corpus.deduplicate", "corpus.decisions", "factory.manifest")
+_DEDUPLICATE = ("corpus.deduplicate", "corpus.signatures", "corpus.decisions", "factory.manifest")
 _DECONTAMINATE = ("corpus.decontaminate", "corpus.decisions", "factory.manifest", "factory.zh.overlap")
 _ASSEMBLE = ("corpus.assemble", "corpus.decisions", "corpus.policy", "factory.manifest", "factory.zh.pii")
 
@@ -153,14 +156,22 @@ def _build(plan: Plan, report: Report) -> Result:
         lambda meter: decide(parts, plan.policy, recipe, opt_outs),
     )
 
+    before = earlier(plan.index_folder, recipe.name) if plan.index_folder else []
+
     def remove_duplicates(meter: Meter) -> decisions.Decisions:
-        deduplicate(parts, decided, recipe)
+        deduplicate(parts, decided, recipe, run.work, before)
         return decided
 
     priorities = {name: spec.priority for name, spec in recipe.sources.items()}
     decided = run.table_stage(
         "deduplicate",
-        [manifest.code_digest(_DEDUPLICATE, _LIBRARIES), run.keys["decide"], recipe.deduplicate.model_dump(mode="json"), priorities],
+        [
+            manifest.code_digest(_DEDUPLICATE, _LIBRARIES),
+            run.keys["decide"],
+            recipe.deduplicate.model_dump(mode="json", exclude={"index"}),
+            priorities,
+            *[[os.path.basename(segment.folder), segment.key] for segment in before],
+        ],
         remove_duplicates,
     )
     if recipe.decontaminate is not None:
@@ -181,6 +192,8 @@ def _build(plan: Plan, report: Report) -> Result:
             remove_contaminated,
         )
     final, quotas = run.timed("assemble", lambda meter: _assemble(run, parts, decided, counter))
+    if plan.index_folder:
+        _store(run, parts, final, plan.index_folder)
     agreement = compare(labels, final) if labels is not None else None
     counts = run.timed("report", lambda meter: _report(run, parts, final, quotas, agreement))
     _prune(run, parts)
@@ -188,6 +201,13 @@ def _build(plan: Plan, report: Report) -> Result:
     timings = {"seconds": run.seconds, "reused": run.reused, "bytes": sum(part.bytes for part in parts)}
     storage.atomic_write_text(f"{plan.output}/timings.json", json.dumps(timings, indent=1) + "\n")
     return Result(plan.output, counts, quotas, agreement, run.reused)
+
+
+def _store(run: _Run, parts: list[Part], final: decisions.Decisions, index: str) -> None:
+    """Puts the corpus into the index, so that the next one is compared with it."""
+    near = run.plan.recipe.deduplicate.near or NearDuplicates()
+    kept = np.fromiter(final.kept(), np.int64)
+    store(index, run.plan.recipe.name, run.keys["assemble"], signature_batches(parts, final, kept), Bands(*bands_for(near.threshold)))
 
 
 def _rights_key(plan: Plan) -> list[Any]:

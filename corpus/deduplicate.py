@@ -6,11 +6,13 @@ Each copy removed names the one that stays.
 
 from __future__ import annotations
 
+import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
+import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -18,17 +20,22 @@ import pyarrow.parquet as pq
 
 from corpus.annotate import Part
 from corpus.decisions import Decisions
-from corpus.recipe import CorpusRecipe, LineDuplicates, NearDuplicates
+from corpus.recipe import CorpusRecipe, Deduplicate, LineDuplicates, NearDuplicates
+from corpus.signatures import NEIGHBOURS, Bands, Batch, Segment, originals, similarity, write_segment
 from factory.records import Reason
 from factory.zh.ngrams import NUM_PERM
 
-NEIGHBOURS = 16
 BAND_MARGIN = 0.05  # bands propose pairs a little below the threshold, where half would be missed otherwise; similarity decides
 UNDATED = "9999"  # after every date: a copy that states when it was published is preferred
 
 
-def deduplicate(parts: Sequence[Part], decided: Decisions, recipe: CorpusRecipe) -> None:
-    """Removes duplicates from `decided` in place. Holds the signatures of kept documents in memory (0.5 kB each)."""
+def deduplicate(
+    parts: Sequence[Part], decided: Decisions, recipe: CorpusRecipe, scratch: str | None = None, before: Sequence[Segment] = ()
+) -> None:
+    """Removes duplicates from `decided` in place, also of documents in the segments of an index that came `before`.
+
+    Signatures of kept documents lie on disk (0.8 kB each), in the folder `scratch` or a temporary one, while it runs.
+    """
     config = recipe.deduplicate
     kept = np.fromiter(decided.kept(), np.int64)
     if kept.size == 0:
@@ -39,8 +46,13 @@ def deduplicate(parts: Sequence[Part], decided: Decisions, recipe: CorpusRecipe)
         _remove_exact(decided, kept, hashes, rank)
     if config.near:
         kept, rank = _still_kept(decided, kept, rank)
-        signatures = np.frombuffer(b"".join(_column(parts, decided, "minhash", kept)), np.uint32).reshape(-1, NUM_PERM)
-        _remove_near(decided, kept, signatures, rank, config.near)
+        with tempfile.TemporaryDirectory(dir=scratch, suffix=".tmp") as folder:
+            bands = Bands(*bands_for(config.near.threshold))
+            stored = write_segment(f"{folder}/near", "", signature_batches(parts, decided, kept), bands)
+            _remove_near(decided, kept, stored, rank, config.near)
+    if before:
+        kept, rank = _still_kept(decided, kept, rank)
+        _remove_known(parts, decided, kept, before, config)
     if config.lines:
         kept, _ = _still_kept(decided, kept, rank)
         _remove_lines(parts, decided, kept, config.lines)
@@ -140,23 +152,11 @@ def candidate_pairs(signatures: npt.NDArray[np.uint32], bands: int, rows: int) -
         yield np.concatenate(pairs)
 
 
-def similarity(signatures: npt.NDArray[np.uint32], pairs: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """Estimated Jaccard similarity of pairs: the share of equal minima."""
-    result = np.empty(len(pairs))
-    for start in range(0, len(pairs), 65_536):
-        block = pairs[start : start + 65_536]
-        result[start : start + len(block)] = (signatures[block[:, 0]] == signatures[block[:, 1]]).mean(axis=1)
-    return result
-
-
 def _remove_near(
-    decided: Decisions,
-    kept: npt.NDArray[np.int64],
-    signatures: npt.NDArray[np.uint32],
-    rank: npt.NDArray[np.int64],
-    config: NearDuplicates,
+    decided: Decisions, kept: npt.NDArray[np.int64], stored: Segment, rank: npt.NDArray[np.int64], config: NearDuplicates
 ) -> None:
-    clusters = near_clusters(signatures, rank, config.threshold)
+    signatures = stored.signatures()
+    clusters = near_clusters(signatures, rank, config.threshold, stored.candidate_pairs())
     ids = decided.columns["id"]
     members = np.array([(member, head) for member, head in clusters], np.int64).reshape(-1, 2)
     sources = decided.columns["source"]
@@ -166,35 +166,79 @@ def _remove_near(
         decided.remove(int(kept[member]), Reason.NEAR_DUPLICATE, kept_id=ids[kept[head]], similarity=round(float(value), 4))
 
 
-def near_clusters(signatures: npt.NDArray[np.uint32], rank: npt.NDArray[np.int64], threshold: float) -> list[tuple[int, int]]:
+def _remove_known(
+    parts: Sequence[Part], decided: Decisions, kept: npt.NDArray[np.int64], before: Sequence[Segment], config: Deduplicate
+) -> None:
+    """Removes copies of documents of earlier corpora; each names the one it is a copy of."""
+    near, position = config.near, 0
+    for _, hashes, signatures in signature_batches(parts, decided, kept):
+        rows = kept[position : position + len(hashes)].tolist()
+        position += len(hashes)
+        for row, found in zip(rows, originals(before, hashes, signatures, near.threshold if near else None), strict=True):
+            if found is None or (found.exact and not config.exact):
+                continue
+            if not found.exact and near is not None and decided.columns["source"][row] in near.keep_sources:
+                continue
+            reason = Reason.EXACT_DUPLICATE if found.exact else Reason.NEAR_DUPLICATE
+            decided.remove(row, reason, kept_id=found.id, similarity=found.similarity)
+
+
+def signature_batches(parts: Sequence[Part], decided: Decisions, rows: npt.NDArray[np.int64]) -> Iterator[Batch]:
+    """Ids, exact hashes and signatures of some rows of the decision table (ascending), a part at a time."""
+    ids = decided.columns["id"]
+    for first, last, part in spans(parts, decided):
+        inside = rows[(rows >= first) & (rows < last)] - first
+        if inside.size:
+            table = pq.read_table(f"{part.folder}/features.parquet", columns=["exact_hash", "minhash"]).take(pa.array(inside))
+            signatures = np.frombuffer(b"".join(table.column("minhash").to_pylist()), np.uint32).reshape(-1, NUM_PERM)
+            yield [ids[first + row] for row in inside.tolist()], table.column("exact_hash").to_pylist(), signatures
+
+
+def near_clusters(
+    signatures: npt.NDArray[np.uint32],
+    rank: npt.NDArray[np.int64],
+    threshold: float,
+    proposed: Iterable[npt.NDArray[np.int64]] | None = None,
+) -> list[tuple[int, int]]:
     """(copy, the one that stays) for every document that has a better-ranked near-duplicate.
 
-    LSH proposes pairs, the estimated similarity confirms them, union-find joins them. A text without letters has no
-    shingles and no copies.
+    LSH proposes pairs (`proposed`, or those of the signatures' own bands), the estimated similarity confirms them, union-find
+    joins them. A text without letters has no shingles and no copies.
     """
-    bands, rows = bands_for(threshold)
-    empty = (signatures == np.uint32(0xFFFFFFFF)).all(axis=1)
     parent = np.arange(len(signatures))
-    for pairs in candidate_pairs(signatures, bands, rows):
-        pairs = pairs[~empty[pairs].any(axis=1)]
-        pairs = pairs[similarity(signatures, pairs) >= threshold]
-        for first, second in pairs.tolist():
-            _union(parent, first, second, rank)
-    return [(member, head) for member in range(len(parent)) if (head := _find(parent, member)) != member]
+    for pairs in candidate_pairs(signatures, *bands_for(threshold)) if proposed is None else proposed:
+        apart = pairs[_roots(parent, pairs[:, 0]) != _roots(parent, pairs[:, 1])]  # the rest is joined already
+        close = apart[similarity(signatures, apart) >= threshold]
+        _join(parent, close[(signatures[close[:, 0]] != np.uint32(0xFFFFFFFF)).any(axis=1)], rank)
+    heads = _roots(parent, np.arange(len(parent)))
+    members = np.flatnonzero(heads != np.arange(len(parent)))
+    return list(zip(members.tolist(), heads[members].tolist(), strict=True))
 
 
-def _find(parent: npt.NDArray[np.int64], node: int) -> int:
+@numba.njit(cache=True, nogil=True)
+def _find(parent: Any, node: int) -> int:
     while parent[node] != node:
         parent[node] = parent[parent[node]]
-        node = int(parent[node])
+        node = parent[node]
     return node
 
 
-def _union(parent: npt.NDArray[np.int64], first: int, second: int, rank: npt.NDArray[np.int64]) -> None:
-    a, b = _find(parent, first), _find(parent, second)
-    if a != b:
-        better, worse = (a, b) if rank[a] < rank[b] else (b, a)
-        parent[worse] = better
+@numba.njit(cache=True, nogil=True)
+def _roots(parent: Any, nodes: Any) -> Any:
+    found = np.empty(nodes.size, np.int64)
+    for index in range(nodes.size):
+        found[index] = _find(parent, nodes[index])
+    return found
+
+
+@numba.njit(cache=True, nogil=True)
+def _join(parent: Any, pairs: Any, rank: Any) -> None:
+    for index in range(len(pairs)):
+        a, b = _find(parent, pairs[index, 0]), _find(parent, pairs[index, 1])
+        if a != b:
+            if rank[a] > rank[b]:
+                a, b = b, a
+            parent[b] = a
 
 
 def _remove_lines(parts: Sequence[Part], decided: Decisions, kept: npt.NDArray[np.int64], config: LineDuplicates) -> None:

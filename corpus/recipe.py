@@ -42,6 +42,9 @@ class Deduplicate(Strict):
     exact: bool = True
     near: NearDuplicates | None = NearDuplicates()
     lines: LineDuplicates | None = LineDuplicates()
+    index: str | None = Field(
+        None, min_length=1, description="Folder of an index of earlier corpora; this one is compared with them, then put in it."
+    )
 
 
 class Decontaminate(Strict):
@@ -146,6 +149,7 @@ class Plan(NamedTuple):
     output: str
     evaluation_sets: tuple[str, ...] = ()
     opt_outs: str | None = None
+    index_folder: str | None = None
 
 
 ENGINE_KEYS = frozenset({"workers", "engine", "ray", "slurm"})  # how a run is done: nothing in its result may tell
@@ -204,9 +208,13 @@ def load_plan(
     opt_outs = expand_path(recipe.opt_outs, base, f"{recipe_path}: opt_outs") if recipe.opt_outs else None
     if opt_outs is not None and storage.file_size(opt_outs) is None:
         raise UserError(f"{recipe_path}: opt_outs: {opt_outs}: no such file. Correct the path, or write an empty list.")
+    stored = recipe.deduplicate.index
+    index = expand_path(stored, base, f"{recipe_path}: deduplicate.index") if stored else None
+    if index is not None and "://" in index:
+        raise UserError(f"{recipe_path}: deduplicate.index {index!r}: an index is local for now. Name a local folder.")
     if use is not None:
         recipe = recipe.model_copy(update={"use": use})
-    return Plan(recipe, recipe_path, policy, tuple(files), specs, tokenizer, labels, os.path.abspath(target), sets, opt_outs)
+    return Plan(recipe, recipe_path, policy, tuple(files), specs, tokenizer, labels, os.path.abspath(target), sets, opt_outs, index)
 
 
 def _evaluation_sets(config: Decontaminate, base: str, where: str) -> tuple[str, ...]:
