@@ -208,8 +208,7 @@ def near_clusters(
     parent = np.arange(len(signatures))
     for pairs in candidate_pairs(signatures, *bands_for(threshold)) if proposed is None else proposed:
         apart = pairs[_roots(parent, pairs[:, 0]) != _roots(parent, pairs[:, 1])]  # the rest is joined already
-        close = apart[similarity(signatures, apart) >= threshold]
-        _join(parent, close[(signatures[close[:, 0]] != np.uint32(0xFFFFFFFF)).any(axis=1)], rank)
+        _join(parent, apart[similarity(signatures, apart) >= threshold], rank)
     heads = _roots(parent, np.arange(len(parent)))
     members = np.flatnonzero(heads != np.arange(len(parent)))
     return list(zip(members.tolist(), heads[members].tolist(), strict=True))

@@ -10,6 +10,7 @@ segment appears whole or not at all.
 from __future__ import annotations
 
 import json
+import mmap
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
@@ -171,12 +172,22 @@ def _sort_band(folder: str, number: int) -> None:
 
 
 def similarity(signatures: Signatures, pairs: Rows, others: Signatures | None = None) -> npt.NDArray[np.float64]:
-    """Estimated Jaccard similarity of pairs of rows (the second one of `others`, where given): the share of equal minima."""
+    """Estimated Jaccard similarity of pairs of rows (the second one of `others`, where given): the share of equal minima.
+
+    0 for texts without letters. Of mapped arrays no page stays in memory.
+    """
     result = np.empty(len(pairs))
     second = signatures if others is None else others
-    for start in range(0, len(pairs), 65_536):
-        block = pairs[start : start + 65_536]
-        result[start : start + len(block)] = (signatures[block[:, 0]] == second[block[:, 1]]).mean(axis=1)
+    size = 1_024 if isinstance(second, np.memmap) else 65_536  # a row that is read may map megabytes around it
+    for start in range(0, len(pairs), size):
+        block = pairs[start : start + size]
+        first = signatures[block[:, 0]]
+        values = (first == second[block[:, 1]]).mean(axis=1)
+        values[(first == _EMPTY).all(axis=1)] = 0.0
+        result[start : start + len(block)] = values
+        for mapped in (signatures, second):
+            if isinstance(mapped, np.memmap):
+                mapped._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
     return result
 
 

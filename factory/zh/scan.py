@@ -122,6 +122,7 @@ def _find(
     patterns = np.empty(codes.size // 8 + 64, np.int32)
     places = np.empty(patterns.size, np.int64)
     count = 0
+    mask = np.uint64(keys.size - 1)
     for text in range(offsets.size - 1):
         begin, end = offsets[text], offsets[text + 1]
         for position in range(begin, end):
@@ -129,7 +130,17 @@ def _find(
             if flag == 0:
                 continue
             for long in range(2):
-                index = first(codes, position, end, flag, long, single, keys, heads, shift)
+                index = np.int32(-1)  # the look-up is written out here and in lists.py: as a call it takes four times as long
+                if long == 0:
+                    if flag & ONE:
+                        index = single[codes[position]]
+                elif flag & MORE and position + 1 < end:
+                    key = np.uint64(codes[position]) << np.uint64(21) | np.uint64(codes[position + 1])
+                    slot = (key * SPREAD) >> np.uint64(shift)
+                    while keys[slot] and keys[slot] != key:
+                        slot = (slot + np.uint64(1)) & mask
+                    if keys[slot]:
+                        index = heads[slot]
                 while index >= 0:
                     if stands(codes, position, end, letters, starts[index], lengths[index]) and not inside(
                         codes, begin, end, position, letters, longer, exceptions[index], exceptions[index + 1]
@@ -144,29 +155,14 @@ def _find(
 
 
 @numba.njit(cache=True, nogil=True)
-def first(codes: Any, position: int, end: int, flag: int, long: int, single: Any, keys: Any, heads: Any, shift: int) -> int:
-    """The first pattern of one character (long 0), or of more (long 1), that may begin at a position; -1 for none."""
-    if long == 0:
-        return single[codes[position]] if flag & ONE else -1
-    if not flag & MORE or position + 1 >= end:
-        return -1
-    key = np.uint64(codes[position]) << np.uint64(21) | np.uint64(codes[position + 1])
-    slot = (key * SPREAD) >> np.uint64(shift)
-    mask = np.uint64(keys.size - 1)
-    while keys[slot] and keys[slot] != key:
-        slot = (slot + np.uint64(1)) & mask
-    return heads[slot] if keys[slot] else -1
-
-
-@numba.njit(cache=True, nogil=True)
 def stands(codes: Any, position: int, end: int, letters: Any, start: int, length: int) -> bool:
     """Whether the string at `start` of `letters` stands at a position of a text that ends at `end`."""
     if position + length > end:
         return False
-    index = 0
-    while index < length and codes[position + index] == letters[start + index]:
-        index += 1
-    return index == length
+    for index in range(length):  # noqa: SIM110 - compiled
+        if codes[position + index] != letters[start + index]:
+            return False
+    return True
 
 
 @numba.njit(cache=True, nogil=True)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from factory.zh import wordlists
 from factory.zh.matcher import CONVERSION, LANGUAGES, REGIONS, Entry, entries, hits
 from factory.zh.ngrams import Batch
-from factory.zh.scan import Layout, Pattern, first, inside, layout, stands
+from factory.zh.scan import MORE, ONE, SPREAD, Layout, Pattern, inside, layout, stands
 
 GROUPS = (*REGIONS, CONVERSION, *LANGUAGES)
 FEATURES = (*(f"{group}_per_100" for group in GROUPS), *(f"{group}_points" for group in GROUPS), "simplified", "traditional")
@@ -78,6 +78,7 @@ def _points(
     result = np.zeros((offsets.size - 1, count + 3))
     counts = np.zeros(starts.size, np.int8)
     touched = np.empty(starts.size, np.int32)
+    mask = np.uint64(keys.size - 1)
     for text in range(offsets.size - 1):
         begin, end = offsets[text], offsets[text + 1]
         row = result[text]
@@ -90,7 +91,17 @@ def _points(
             simplified += (flag & _SIMPLIFIED) != 0
             traditional += (flag & _TRADITIONAL) != 0
             for long in range(2):
-                entry = first(codes, position, end, flag, long, single, keys, heads, shift)
+                entry = np.int32(-1)
+                if long == 0:
+                    if flag & ONE:
+                        entry = single[codes[position]]
+                elif flag & MORE and position + 1 < end:
+                    key = np.uint64(codes[position]) << np.uint64(21) | np.uint64(codes[position + 1])
+                    slot = (key * SPREAD) >> np.uint64(shift)
+                    while keys[slot] and keys[slot] != key:
+                        slot = (slot + np.uint64(1)) & mask
+                    if keys[slot]:
+                        entry = heads[slot]
                 while entry >= 0:
                     if (
                         counts[entry] < MAX_COUNT
