@@ -29,7 +29,8 @@ from factory.zh.scan import SPREAD, fill
 
 N = 6  # letters in an n-gram
 SHARE = 0.6
-PARTIAL, RUN = 2 / 3, 18  # of SHARE, with so many letters in a row that both have, or half of a shorter item's
+PARTIAL, RUN = 2 / 3, 18  # of SHARE, with so many letters in a row that both have
+SHORT_PARTIAL = 5 / 6  # of SHARE, for an item of fewer than two RUNs, with half of its letters in a row: a name alone is no leak
 REACH, SLACK = 1.25, 12  # of an item's letters: how far apart its first and last n-gram may stand, for labels between options
 LEAST_LETTERS = 12  # of a question, or a question with its options; what is shorter says nothing
 LEAST_NGRAMS = 6  # that few other items have
@@ -134,7 +135,8 @@ class Matcher:
         pairs = pairs[usable[pairs[:, 1].astype(np.int64)]]
         self._item, self._part = item_of, [part for _, part, _ in units]
         self._letters, self._ngrams = size, held
-        self._need = np.maximum(np.ceil(PARTIAL * share * held), LEAST_NGRAMS).astype(np.int64)
+        partial = np.where(size < 2 * RUN, SHORT_PARTIAL, PARTIAL) * share
+        self._need = np.maximum(np.ceil(partial * held), LEAST_NGRAMS).astype(np.int64)
         order = np.argsort(pairs[:, 0], kind="stable")
         self._rows, starts = np.unique(pairs[order, 0], return_index=True)
         self._starts = np.append(starts, len(pairs))
