@@ -23,8 +23,11 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/mypy
 
 bench: $(VENV)/bench.stamp
-	$(BIN)/python -m benchmarks.annotate_throughput
+	$(BIN)/python -m benchmarks.corpus_throughput
 	$(BIN)/python -m benchmarks.near_duplicates
+	$(BIN)/python -m benchmarks.deduplicate_scale
+	$(BIN)/python -m benchmarks.decontamination
+	$(BIN)/python -m benchmarks.classifiers
 
 docs: $(VENV)/dev.stamp
 	$(BIN)/python -m docs.figures
