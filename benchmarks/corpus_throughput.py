@@ -256,11 +256,8 @@ def measured(side: str, path: str, megabytes: float, python: str) -> dict[str, A
     """A side over a file, in a process of its own."""
     environment = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, "1")}
     root = str(Path(__file__).parents[1])
-    if python == sys.executable:
-        command = [python, "-m", "benchmarks.corpus_throughput"]
-    else:
-        command = [python, str(Path(__file__).resolve())]  # an environment without this project
-    done = subprocess.run([*command, "--side", side, path], env=environment, cwd=root, capture_output=True, text=True, check=False)
+    here = ["-m", "benchmarks.corpus_throughput"] if python == sys.executable else [str(Path(__file__).resolve())]  # the other has not ours
+    done = subprocess.run([python, *here, "--side", side, path], env=environment, cwd=root, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{side}: {done.stderr.strip().splitlines()[-1] if done.stderr.strip() else done.returncode}")
     found = json.loads(done.stdout.splitlines()[-1])

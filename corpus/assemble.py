@@ -13,8 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from corpus.annotate import DOCUMENT_SCHEMA, Part
-from corpus.decisions import Decisions
-from corpus.deduplicate import spans
+from corpus.decisions import Decisions, spans
 from corpus.policy import Action, Policy
 from corpus.recipe import CorpusRecipe
 from factory import storage
@@ -134,18 +133,19 @@ def redact_json(text: str | None, kinds: frozenset[str]) -> str | None:
 
 
 def _count(parts: Sequence[Part], decided: Decisions, recipe: CorpusRecipe, policy: Policy, counter: TokenCounter) -> None:
-    lines = recipe.deduplicate.lines
+    shortened = (recipe.deduplicate.lines, recipe.deduplicate.paragraphs)
+    shortest = max((config.min_remaining_chars for config in shortened if config), default=0)
     dropped = decided.columns["dropped_lines"]
     for rows, table, items in _kept_batches(parts, decided, recipe, policy, ["text"]):
         texts = table.column("text").to_pylist()
         for row, text, tokens, redacted in zip(rows, texts, counter.count(texts), items, strict=True):
-            if lines and dropped[row] and len(text) < lines.min_remaining_chars:
+            if dropped[row] and len(text) < shortest:
                 decided.remove(
                     row,
                     Reason.LINE_DUPLICATES,
                     rule="lines",
                     observed=f"remaining chars={len(text)}",
-                    threshold=f"remaining chars < {lines.min_remaining_chars}",
+                    threshold=f"remaining chars < {shortest}",
                 )
                 continue
             decided.columns["tokens"][row] = tokens

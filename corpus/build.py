@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from corpus import decisions, forget, slurm
+from corpus import decisions, forget, semantic, slurm
 from corpus.annotate import Part, annotate
 from corpus.assemble import Quota, TokenCounter, assemble
 from corpus.decide import decide
@@ -30,7 +30,7 @@ from factory.records import Reason
 
 _LIBRARIES = ("datasketch", "numpy", "pyarrow")
 _DECIDE = ("corpus.policy", "corpus.permissions", "corpus.decide", "corpus.decisions", "factory.manifest")
-_DEDUPLICATE = ("corpus.deduplicate", "corpus.signatures", "corpus.decisions", "factory.manifest")
+_DEDUPLICATE = ("corpus.deduplicate", "corpus.lines", "corpus.semantic", "corpus.signatures", "corpus.decisions", "factory.manifest")
 _DECONTAMINATE = ("corpus.decontaminate", "corpus.decisions", "factory.manifest", "factory.zh.overlap")
 _ASSEMBLE = ("corpus.assemble", "corpus.decisions", "corpus.policy", "factory.manifest", "factory.zh.pii")
 
@@ -133,7 +133,9 @@ def claimed(plan: Plan) -> Iterator[None]:
 def _build(plan: Plan, report: Report) -> Result:
     run = _Run(plan, report)
     recipe = plan.recipe
-    # what cannot be read stops the run now, not at its end
+    # what cannot be read or is not installed stops the run now, not at its end
+    if recipe.deduplicate.semantic:
+        semantic.require()
     counter = TokenCounter(plan.tokenizer, recipe.mixture.tokens_per_char)
     labels = read_labels(plan.labels) if plan.labels else None
     opt_outs = read_opt_outs(plan.opt_outs) if plan.opt_outs else None
@@ -166,7 +168,7 @@ def _build(plan: Plan, report: Report) -> Result:
     decided = run.table_stage(
         "deduplicate",
         [
-            manifest.code_digest(_DEDUPLICATE, _LIBRARIES),
+            manifest.code_digest(_DEDUPLICATE, (*_LIBRARIES, *(semantic.LIBRARIES if recipe.deduplicate.semantic else ()))),
             run.keys["decide"],
             recipe.deduplicate.model_dump(mode="json", exclude={"index"}),
             priorities,
@@ -222,14 +224,14 @@ def _rights_key(plan: Plan) -> list[Any]:
 def _assemble(
     run: _Run, parts: list[Part], decided: decisions.Decisions, counter: TokenCounter
 ) -> tuple[decisions.Decisions, dict[str, Quota]]:
-    plan = run.plan
+    plan, same = run.plan, run.plan.recipe.deduplicate
     key = manifest.digest(
         [
             manifest.code_digest(_ASSEMBLE, (*_LIBRARIES, "tokenizers")),
             run.keys.get("decontaminate", run.keys["deduplicate"]),
             plan.recipe.mixture.model_dump(mode="json", exclude={"tokenizer", "budget_tokens"}),
             storage.sha256_file(plan.tokenizer) if plan.tokenizer else None,
-            plan.recipe.deduplicate.lines.model_dump(mode="json") if plan.recipe.deduplicate.lines else None,
+            [config.model_dump(mode="json") if config else None for config in (same.lines, same.paragraphs)],
             {name: [spec.weight, spec.max_tokens] for name, spec in plan.recipe.sources.items()},
         ]
     )[: manifest.KEY_LENGTH]

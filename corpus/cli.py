@@ -104,14 +104,37 @@ def plan(
     output: Output = None,
     sample_mb: Annotated[float, typer.Option(help="Megabytes of text to measure per source.", min=0.01)] = 1.0,
     engine: EngineName = None,
+    target_tokens: Annotated[
+        str | None, typer.Option("--target-tokens", help="Instead: what a mixture of so many tokens is made of, such as 35B.")
+    ] = None,
+    use: Annotated[
+        Literal["train", "redistribute", "commercial"] | None, typer.Option("--use", help="With only what may be used so.")
+    ] = None,
+    max_epochs: Annotated[float, typer.Option(help="Most repetitions of a document in that mixture.")] = 4.0,
+    repeats: Annotated[str | None, typer.Option(help="Write how often each document goes into it: Parquet.", metavar="FILE")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Estimate documents, tokens, time and disk from a sample, before anything runs."""
+    """Estimate documents, tokens, time and disk from a sample, before anything runs; or plan a mixture of a finished run."""
     from corpus.estimate import estimate
     from corpus.recipe import load_plan
     from corpus.show import show_estimate
 
     planned = load_plan(recipe, output, engine=engine)
+    if target_tokens is not None:
+        from corpus import budget
+        from corpus.show import show_budget
+
+        target = budget.tokens_of(target_tokens)
+        asked_use = use or planned.recipe.use
+        if os.path.exists(os.path.join(planned.output, "manifest.json")):
+            supply = budget.of_run(planned.output, asked_use)
+        else:
+            supply = budget.of_estimate(planned, estimate(planned, sample_mb), asked_use)
+        weights = {name: spec.weight for name, spec in planned.recipe.sources.items()}
+        mixture = budget.solve(supply, weights, target, max_epochs)
+        written = budget.write_repeats(supply, mixture, repeats) if repeats else None
+        show_budget(mixture, supply.measured, written, as_json)
+        return
     found = estimate(planned, sample_mb)
     asked = None
     if planned.recipe.engine == "slurm":
@@ -159,12 +182,20 @@ def stats(run: Run = "runs/sample", as_json: AsJson = False) -> None:
 
 
 @app.command()
-def rights(run: Run = "runs/sample", as_json: AsJson = False) -> None:
+def rights(
+    run: Run = "runs/sample",
+    ledger: Annotated[str | None, typer.Option("--ledger", help="Write a row for each document: Parquet.", metavar="FILE")] = None,
+    as_json: AsJson = False,
+) -> None:
     """Count works, documents and tokens of each rights holder and contract in a finished run."""
-    from corpus.rights_account import account
+    from corpus.rights_account import account, write_ledger
     from corpus.show import show_rights
 
     show_rights(account(run), as_json)
+    if ledger is not None:
+        count = write_ledger(run, ledger)
+        if not as_json:
+            print(f"{ledger}: {count:,} documents")
 
 
 @app.command()

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from factory import storage
 from factory.records import Reason, Status
+
+if TYPE_CHECKING:
+    from corpus.annotate import Part
 
 _S = pa.string()
 SCHEMA = pa.schema(
@@ -68,6 +71,15 @@ def write(decisions: Decisions, path: str) -> None:
 def read(path: str) -> Decisions:
     """The table stored at `path`."""
     return Decisions(pq.read_table(path, schema=SCHEMA).to_pydict())
+
+
+def spans(parts: Sequence[Part], decided: Decisions) -> Iterator[tuple[int, int, Part]]:
+    """First row, row after the last, and part, for each part: the decision table holds the parts in their order."""
+    first = 0
+    for part in parts:
+        yield first, first + part.documents, part
+        first += part.documents
+    assert first == len(decided), (first, len(decided))
 
 
 class SourceCounts(NamedTuple):

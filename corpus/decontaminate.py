@@ -9,8 +9,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from corpus.annotate import Part
-from corpus.decisions import Decisions
-from corpus.deduplicate import spans
+from corpus.decisions import Decisions, spans
 from corpus.recipe import Decontaminate
 from factory import storage
 from factory.records import Reason

@@ -1,4 +1,4 @@
-"""Exact, near and line duplicates among the documents that the policy kept.
+"""Exact, near and semantic duplicates, repeated lines and paragraphs among the documents that the policy kept.
 
 Of a group of copies one stays: of the source with the highest priority, then the longest, then the earliest, then by id.
 Each copy removed names the one that stays.
@@ -7,7 +7,6 @@ Each copy removed names the one that stays.
 from __future__ import annotations
 
 import tempfile
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any
@@ -19,8 +18,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from corpus.annotate import Part
-from corpus.decisions import Decisions
-from corpus.recipe import CorpusRecipe, Deduplicate, LineDuplicates, NearDuplicates
+from corpus.decisions import Decisions, spans
+from corpus.lines import remove_lines, remove_paragraphs
+from corpus.recipe import CorpusRecipe, Deduplicate, NearDuplicates
+from corpus.semantic import remove_semantic
 from corpus.signatures import NEIGHBOURS, Bands, Batch, Segment, originals, similarity, write_segment
 from factory.records import Reason
 from factory.zh.ngrams import NUM_PERM
@@ -53,9 +54,14 @@ def deduplicate(
     if before:
         kept, rank = _still_kept(decided, kept, rank)
         _remove_known(parts, decided, kept, before, config)
+    if config.semantic:
+        kept, rank = _still_kept(decided, kept, rank)
+        remove_semantic(parts, decided, kept, rank, config.semantic)
+    kept, rank = _still_kept(decided, kept, rank)
     if config.lines:
-        kept, _ = _still_kept(decided, kept, rank)
-        _remove_lines(parts, decided, kept, config.lines)
+        remove_lines(parts, decided, kept, config.lines)
+    if config.paragraphs:
+        remove_paragraphs(parts, decided, kept, rank, config.paragraphs)
     _follow_kept_ids(decided)
 
 
@@ -97,15 +103,6 @@ def _column(parts: Sequence[Part], decided: Decisions, name: str, rows: npt.NDAr
             table = pq.read_table(f"{part.folder}/{file}", columns=[name])
             values += table.column(name).take(pa.array(inside)).to_pylist()
     return values
-
-
-def spans(parts: Sequence[Part], decided: Decisions) -> Iterator[tuple[int, int, Part]]:
-    """First row, row after the last, and part, for each part: the decision table holds the parts in their order."""
-    first = 0
-    for part in parts:
-        yield first, first + part.documents, part
-        first += part.documents
-    assert first == len(decided), (first, len(decided))
 
 
 def _remove_exact(decided: Decisions, kept: npt.NDArray[np.int64], hashes: list[bytes], rank: npt.NDArray[np.int64]) -> None:
@@ -238,35 +235,3 @@ def _join(parent: Any, pairs: Any, rank: Any) -> None:
             if rank[a] > rank[b]:
                 a, b = b, a
             parent[b] = a
-
-
-def _remove_lines(parts: Sequence[Part], decided: Decisions, kept: npt.NDArray[np.int64], config: LineDuplicates) -> None:
-    columns = decided.columns
-    sources = [columns["source"][row] for row in kept]
-    for source in dict.fromkeys(sources):
-        if source in config.skip_sources:
-            continue
-        rows = kept[np.fromiter((s == source for s in sources), bool, kept.size)]
-        frequent = _frequent_lines(_column_batches(parts, decided, rows), config.max_documents)
-        if not frequent:
-            continue
-        for row, hashes in _column_batches(parts, decided, rows):
-            dropped = [line for line, value in enumerate(hashes) if value in frequent]
-            if dropped:
-                columns["dropped_lines"][row] = dropped
-
-
-def _column_batches(parts: Sequence[Part], decided: Decisions, rows: npt.NDArray[np.int64]) -> Iterator[tuple[int, list[int]]]:
-    """(row, line hashes) part by part, so that only one part's lines are in memory."""
-    for first, last, part in spans(parts, decided):
-        inside = rows[(rows >= first) & (rows < last)]
-        if inside.size:
-            column = pq.read_table(f"{part.folder}/features.parquet", columns=["line_hashes"]).column(0)
-            yield from zip(inside.tolist(), column.take(pa.array(inside - first)).to_pylist(), strict=True)
-
-
-def _frequent_lines(documents: Iterable[tuple[int, list[int]]], max_documents: int) -> set[int]:
-    counts: Counter[int] = Counter()
-    for _, hashes in documents:
-        counts.update(set(hashes))
-    return {value for value, count in counts.items() if count > max_documents and value != 0}

@@ -99,6 +99,7 @@ SCHEMA = pa.schema(
         pa.field("exact_hash", pa.binary(16)),
         pa.field("minhash", pa.binary(4 * ngrams.NUM_PERM)),
         pa.field("line_hashes", pa.list_(pa.uint64())),
+        pa.field("line_chars", pa.list_(pa.int32())),  # white space at the ends left out
     ]
 )
 
@@ -121,8 +122,9 @@ def annotate(documents: Sequence[Document]) -> tuple[list[str], pa.Table]:
         "mojibake_repaired": [result.mojibake_repaired for result in normalized],
         "minhash": [row.tobytes() for row in ngrams.minhash_signatures(batch, classes)],
     }
-    hashes, ends = ngrams.line_hashes(batch.codes, batch.offsets, classes, MIN_HASHED_LINE_CHARS)
+    hashes, lengths, ends = ngrams.line_hashes(batch.codes, batch.offsets, classes, MIN_HASHED_LINE_CHARS)
     columns["line_hashes"] = pa.LargeListArray.from_arrays(ends, hashes).cast(pa.list_(pa.uint64()))
+    columns["line_chars"] = pa.LargeListArray.from_arrays(ends, lengths).cast(pa.list_(pa.int32()))
     for n in ngrams.NGRAM_SIZES:
         repeated = np.round(ngrams.repetition(batch.codes, batch.offsets, classes, n), 6)
         columns[f"dup_ngram_{n}"], columns[f"top_ngram_{n}"] = repeated[:, 0], repeated[:, 1]

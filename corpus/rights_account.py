@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from itertools import chain
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from corpus.assemble import SHARD_NAME
+from corpus.permissions import USES, allowed
+from factory import storage
 from factory.errors import UserError
 
 _COLUMNS = ["id", "license", "rights_holder", "metadata", "tokens", "parent_id"]
@@ -33,14 +37,10 @@ def account(run: str) -> list[Account]:
 
     Reads `RUN/data/*.parquet` without the texts. Memory: the ids of split documents. Raises UserError where `run` holds no data.
     """
-    folder = f"{run}/data"
-    names = sorted(name for name in os.listdir(folder) if SHARD_NAME.fullmatch(name)) if os.path.isdir(folder) else []
-    if not names:
-        raise UserError(f"{run}: holds no corpus (no data/*.parquet). Build one, or name the folder of a finished run.")
     totals: dict[tuple[str | None, str | None, str, float | None], list[int]] = {}
     split: dict[str, None] = {}
-    for name in names:
-        for row in _rows(f"{folder}/{name}"):
+    for name in _shards(run):
+        for row in chain.from_iterable(_batches(f"{run}/data/{name}", _COLUMNS)):
             parent = row["parent_id"]
             contract, share = _contract(row["metadata"])
             total = totals.setdefault((row["rights_holder"], contract, row["license"], share), [0, 0, 0])
@@ -53,15 +53,56 @@ def account(run: str) -> list[Account]:
     return [Account(*key, *totals[key]) for key in sorted(totals, key=_order)]
 
 
+LEDGER = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        *(pa.field(name, pa.string()) for name in ("source", "url", "rights_holder", "license", "contract_id", "retrieved")),
+        *(pa.field(use, pa.bool_()) for use in USES),  # whether the document may be used so
+        pa.field("tokens", pa.int64()),
+    ]
+)
+
+
+def write_ledger(run: str, path: str) -> int:
+    """Writes each kept document's rights as a Parquet table (LEDGER) and returns their number."""
+    names = _shards(run)
+    count = 0
+
+    def write(stream: Any) -> None:
+        nonlocal count
+        with pq.ParquetWriter(stream, LEDGER, compression="zstd") as writer:
+            for name in names:
+                for rows in _batches(f"{run}/data/{name}", [*_COLUMNS, "source", "url", "retrieved"]):
+                    count += len(rows)
+                    writer.write_table(pa.Table.from_pylist([_ledger_row(row) for row in rows], schema=LEDGER))
+
+    storage.atomic_write(path, write)
+    return count
+
+
+def _ledger_row(row: dict[str, Any]) -> dict[str, Any]:
+    uses = allowed(row["license"], row["metadata"])
+    contract, _ = _contract(row["metadata"])
+    return {**{name: row[name] for name in LEDGER.names if name in row}, "contract_id": contract, **{use: use in uses for use in USES}}
+
+
+def _shards(run: str) -> list[str]:
+    folder = f"{run}/data"
+    names = sorted(name for name in os.listdir(folder) if SHARD_NAME.fullmatch(name)) if os.path.isdir(folder) else []
+    if not names:
+        raise UserError(f"{run}: holds no corpus (no data/*.parquet). Build one, or name the folder of a finished run.")
+    return names
+
+
 def _order(key: tuple[Any, ...]) -> list[tuple[bool, Any]]:
     return [(value is None, "" if value is None else value) for value in key]
 
 
-def _rows(path: str) -> Any:
+def _batches(path: str, columns: list[str]) -> Iterator[list[dict[str, Any]]]:
     try:
         with pq.ParquetFile(path) as stored:
-            for batch in stored.iter_batches(batch_size=BATCH_ROWS, columns=_COLUMNS):
-                yield from batch.to_pylist()
+            for batch in stored.iter_batches(batch_size=BATCH_ROWS, columns=columns):
+                yield batch.to_pylist()
     except (pa.ArrowException, OSError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{path}: cannot be read: {reason}. The run was changed by hand; build it again.") from error

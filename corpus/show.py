@@ -14,6 +14,7 @@ from rich.table import Table
 from corpus.progress import write_event
 
 if TYPE_CHECKING:
+    from corpus.budget import Budget
     from corpus.build import Result
     from corpus.estimate import Estimate
     from corpus.rights_account import Account
@@ -141,6 +142,29 @@ def show_rights(accounts: list[Account], as_json: bool) -> None:
         for a in accounts
     ]
     table(header, rows, numbers=4)
+
+
+def show_budget(found: Budget, measured: bool, written: int | None, as_json: bool) -> None:
+    """What each source gives to a mixture, and what is missing."""
+    if as_json:
+        sources = [source._asdict() for source in found.sources]
+        facts = {"target": found.target, "tokens": found.tokens, "reachable": found.reachable, "measured": measured}
+        _json({**facts, "sources": sources, "tokens_with_whole_repeats": written})
+        return
+    header = ["source", "quota", "may be used", "not allowed", "used", "epochs", "tokens", "missing"]
+    rows = [[s.source, s.quota, s.available, s.withheld, s.used, s.epochs, s.tokens, s.missing] for s in found.sources]
+    table(header, rows, "tokens", numbers=1)
+    print(f"{found.tokens:,} of {found.target:,} tokens ({found.tokens / found.target:.1%}).")
+    for source in found.sources:
+        if source.missing:
+            most = f"{source.available:,} tokens repeated {source.epochs:g} times" if source.available else "nothing that may be used"
+            print(f"{source.source}: has {most}; {source.missing:,} of its {source.quota:,} tokens are missing.")
+    if found.tokens < found.target:
+        print(f"The largest mixture that these shares fill: {found.reachable:,} tokens. Give a source less weight, or more text.")
+    if not measured:
+        print("From a sample of the files: quality and copies are not known before a build.")
+    if written is not None:
+        print(f"Whole repeats make {written:,} tokens.")
 
 
 def show_stats(manifest: dict[str, Any], as_json: bool) -> None:

@@ -19,7 +19,7 @@ from factory.zh.pii import Span, redact
 
 EXCERPT_CHARS = 200
 EVIDENCE_FROM = 0.5  # of a threat's score
-_HIDDEN = ("minhash", "line_hashes", "exact_hash", "id", "pii_spans")
+_HIDDEN = ("minhash", "line_hashes", "line_chars", "exact_hash", "id", "pii_spans")
 
 
 def read_manifest(run: str) -> dict[str, Any]:

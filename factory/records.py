@@ -59,7 +59,8 @@ class Reason(StrEnum):
     # decided by comparing documents
     EXACT_DUPLICATE = "exact_duplicate"
     NEAR_DUPLICATE = "near_duplicate"
-    LINE_DUPLICATES = "line_duplicates"  # too little is left once repeated lines are gone
+    SEMANTIC_DUPLICATE = "semantic_duplicate"
+    LINE_DUPLICATES = "line_duplicates"  # too little is left once repeated lines and paragraphs are gone
     # decided by comparing with evaluation sets
     CONTAMINATED = "contaminated"
     # decided by the mixture

@@ -100,13 +100,14 @@ def line_statistics(codes: Any, offsets: Any, table: Any) -> Any:
 @numba.njit(cache=True, nogil=True)
 def line_hashes(codes: Any, offsets: Any, table: Any, shortest: int) -> Any:
     """A 64-bit hash for each line of each text, white space at its ends left out, 0 for lines of fewer than `shortest`
-    characters: uint64 of shape (lines,), and where each text's begin and the last one's end, shape (texts + 1,).
+    characters: uint64 of shape (lines,), the lines' characters, int32 of that shape, and where each text's lines begin and
+    the last one's end, shape (texts + 1,).
     A line ends at each newline and at the end of a text, so that a text of no characters has one."""
     texts = offsets.size - 1
     lines = texts
     for position in range(offsets[0], offsets[texts]):
         lines += codes[position] == _NEWLINE
-    hashes, ends = np.zeros(lines, np.uint64), np.zeros(texts + 1, np.int64)
+    hashes, chars, ends = np.zeros(lines, np.uint64), np.zeros(lines, np.int32), np.zeros(texts + 1, np.int64)
     count = 0
     for text in range(texts):
         stop, start = offsets[text + 1], offsets[text]
@@ -119,6 +120,7 @@ def line_hashes(codes: Any, offsets: Any, table: Any, shortest: int) -> Any:
                 first += 1
             while last > first and table[codes[last - 1]] & _SPACE:
                 last -= 1
+            chars[count] = last - first
             if last - first >= shortest:
                 value = np.uint64(last - first)
                 for position in range(first, last):
@@ -128,7 +130,7 @@ def line_hashes(codes: Any, offsets: Any, table: Any, shortest: int) -> Any:
             count += 1
             start = end + 1
         ends[text + 1] = count
-    return hashes, ends
+    return hashes, chars, ends
 
 
 @numba.njit(cache=True, nogil=True)

@@ -258,6 +258,7 @@ class Corpus:
             "exact_hash": number.to_bytes(16, "big"),
             "minhash": (random_signatures(1, seed=1_000 + number)[0] if signature is None else signature).tobytes(),
             "line_hashes": [],
+            "text": f"第{number}份",
             "removed": False,
             **facts,
         }
@@ -281,11 +282,13 @@ class Corpus:
         rows = self.documents[source]
         folder = self.folder / source
         folder.mkdir()
-        pq.write_table(pa.table({"published": pa.array([row["published"] for row in rows], pa.string())}), folder / "documents.parquet")
+        documents = {name: pa.array([row[name] for row in rows], pa.string()) for name in ("published", "text")}
+        pq.write_table(pa.table(documents), folder / "documents.parquet")
         features = {
             "exact_hash": pa.array([row["exact_hash"] for row in rows], pa.binary(16)),
             "minhash": pa.array([row["minhash"] for row in rows], pa.binary(4 * NUM_PERM)),
             "line_hashes": pa.array([row["line_hashes"] for row in rows], pa.list_(pa.uint64())),
+            "line_chars": pa.array([row.get("line_chars", [40] * len(row["line_hashes"])) for row in rows], pa.list_(pa.int32())),
         }
         pq.write_table(pa.table(features), folder / "features.parquet")
         for row in rows:

@@ -65,6 +65,7 @@ def test_a_document_by_hand() -> None:
         "raw_sha256": hashlib.sha256(BY_HAND.encode()).digest(),
         "exact_hash": hashlib.blake2b("小明的家在山上。-3個A餅好！".encode(), digest_size=16).digest(),
         "line_hashes": [0, 0, 0, 0],
+        "line_chars": [8, 0, 6, 2],
     }
     found = row_of(BY_HAND)
     assert {name: found[name] for name in expected} == expected
@@ -221,7 +222,8 @@ def test_short_lines_have_no_hash(line: str, hashed: bool) -> None:
 def test_each_feature_is_a_column_with_unit_and_meaning() -> None:
     assert list(FEATURES) == [name for name in SCHEMA.names if name in FEATURES]
     assert set(features.SCHEMA.names) - set(FEATURES) == {
-        "id", "variety_words", "variety_paragraphs", "lexicon_words", "pii_spans", "raw_sha256", "exact_hash", "minhash", "line_hashes",
+        "id", "variety_words", "variety_paragraphs", "lexicon_words", "pii_spans", "raw_sha256", "exact_hash", "minhash",
+        "line_hashes", "line_chars",
     }  # fmt: skip
     for name, feature in FEATURES.items():
         assert feature.type == SCHEMA.field(name).type

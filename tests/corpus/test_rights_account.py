@@ -111,3 +111,13 @@ def test_a_built_run(tmp_path: Path, rows_recipe: Callable[..., Path]) -> None:
     (book,) = [row for row in found if row.rights_holder]
     assert (book.rights_holder, book.contract_id, book.license, book.share, book.books) == ("測試作者甲", "K-1", "proprietary", 0.6, 1)
     assert book.documents > 1
+
+
+def test_the_ledger_has_a_row_for_each_document(sample_run: Path, tmp_path: Path) -> None:
+    done = twllm("corpus", "rights", "--run", str(sample_run), "--ledger", str(tmp_path / "ledger.parquet"))
+    assert done.returncode == 0, done.stderr
+    rows = pq.read_table(tmp_path / "ledger.parquet").to_pylist()
+    kept = pq.read_table(sample_run / "decisions.parquet", columns=["status", "tokens"]).to_pylist()
+    assert sum(row["tokens"] for row in rows) == sum(row["tokens"] for row in kept if row["status"] == "kept")
+    assert all(row["license"] != "unknown" or not row["commercial"] for row in rows)
+    assert "retrieved" in rows[0] and "train" in rows[0]

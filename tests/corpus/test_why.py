@@ -112,7 +112,7 @@ def test_a_document_is_shown_with_its_features_and_origin_but_not_its_text(sampl
     assert found.document["id"] == kept["id"] and found.document["license"] == "apache-2.0" and "text" not in found.document
     stored = features_of(sample_run)[kept["id"]]
     assert found.features["raw_sha256"] == stored["raw_sha256"].hex()
-    hidden = {"id", "minhash", "line_hashes", "exact_hash", "pii_spans"}
+    hidden = {"id", "minhash", "line_hashes", "line_chars", "exact_hash", "pii_spans"}
     assert {name: value for name, value in found.features.items() if name != "raw_sha256"} == {
         name: value for name, value in stored.items() if name not in hidden and name != "raw_sha256"
     }
