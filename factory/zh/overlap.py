@@ -1,9 +1,9 @@
 """Questions of evaluation sets inside other texts, so that a model is not examined on what it has read.
 
 An item is what is left of its question and options once only letters count: Simplified and Traditional fold together, case and
-width too, and punctuation, spaces and line ends are gone. It stands in a text where a share
-SHARE of its character n-grams stand close together there, or two thirds of that share with a stretch of RUN letters among them.
-n-grams of one segment (the question, or one option) do not reach into the next, so the order of options does not matter;
+width too, and punctuation, spaces and line ends are gone. Character n-grams that stand close together in a text propose it; it
+stands there where its segments align with the text in ALIGNED of their letters, or where SHARE of its n-grams stand there, or two
+thirds of that with a stretch of RUN letters among them. n-grams of one segment (the question, or one option) do not reach into the next, so the order of options does not matter;
 n-grams that many items have, such as 「下列何者正確」, do not count.
 """
 
@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 import numpy.typing as npt
+from rapidfuzz import fuzz
 
 from factory.errors import UserError
 from factory.storage import open_binary, stem
@@ -31,6 +32,9 @@ N = 6  # letters in an n-gram
 SHARE = 0.6
 PARTIAL, RUN = 2 / 3, 18  # of SHARE, with so many letters in a row that both have
 SHORT_PARTIAL = 5 / 6  # of SHARE, for an item of fewer than two RUNs, with half of its letters in a row: a name alone is no leak
+SEED, LEAST_SEEDS = 0.2, 3  # of SHARE and at least so many n-grams propose an item, for its letters to be aligned
+ALIGNED = 0.8  # of an item's letters, in the best place for each segment
+RELATED = 0.7  # of them, for an item that shares SHARE of its n-grams: wording that many texts have is no leak
 REACH, SLACK = 1.25, 12  # of an item's letters: how far apart its first and last n-gram may stand, for labels between options
 LEAST_LETTERS = 12  # of a question, or a question with its options; what is shorter says nothing
 LEAST_NGRAMS = 6  # that few other items have
@@ -57,6 +61,7 @@ class Match(NamedTuple):
     item: Item
     part: str  # question, or whole: question and options together
     share: float  # of the part's n-grams
+    aligned: float  # of its letters
     run: int  # letters in the longest stretch that both have
     start: int  # of the place in the text, in characters
     end: int
@@ -136,7 +141,9 @@ class Matcher:
         self._item, self._part = item_of, [part for _, part, _ in units]
         self._letters, self._ngrams = size, held
         partial = np.where(size < 2 * RUN, SHORT_PARTIAL, PARTIAL) * share
-        self._need = np.maximum(np.ceil(partial * held), LEAST_NGRAMS).astype(np.int64)
+        self._partial = np.maximum(np.ceil(partial * held), LEAST_NGRAMS).astype(np.int64)
+        self._need = np.maximum(np.ceil(SEED * held), LEAST_SEEDS).astype(np.int64)
+        self._segments = [[_folded(text) for text in texts] for _, _, texts in units]
         order = np.argsort(pairs[:, 0], kind="stable")
         self._rows, starts = np.unique(pairs[order, 0], return_index=True)
         self._starts = np.append(starts, len(pairs))
@@ -166,12 +173,15 @@ class Matcher:
             number = int(unit[order[low]])
             if high - low >= self._need[number]:
                 inside = at[order[low:high]]
-                match = self._best(number, letter[inside], begun[inside], place[inside], row[inside], batch.offsets[owner[inside[0]]])
+                text = int(owner[inside[0]])
+                codes = batch.codes[batch.offsets[text] : batch.offsets[text + 1]]
+                first = int(batch.offsets[text])
+                match = self._best(number, letter[inside], begun[inside] - first, place[inside] - first, row[inside], codes)
                 if match is not None:
                     result[int(owner[inside[0]])].append(match)
         return [_largest(matches) for matches in result]
 
-    def _best(self, unit: int, letter: Any, begun: Any, place: Any, row: Any, first: int) -> Match | None:
+    def _best(self, unit: int, letter: Any, begun: Any, place: Any, row: Any, codes: Any) -> Match | None:
         """The stretch of the text, little longer than the item, that holds most of the item's n-grams."""
         reach = int(REACH * int(self._letters[unit])) + SLACK
         counts: dict[int, int] = {}
@@ -190,11 +200,32 @@ class Matcher:
         low, high = span
         breaks = np.flatnonzero(np.diff(letter[low : high + 1]) != 1)
         run = int(np.diff(np.concatenate([[-1], breaks, [high - low]])).max()) + N - 1
-        if best < self._share * self._ngrams[unit] and run < min(RUN, int(self._letters[unit]) // 2):
+        start, end = int(begun[low]), int(place[high]) + 1
+        share = best / int(self._ngrams[unit])
+        quoted = best >= self._partial[unit] and run >= min(RUN, int(self._letters[unit]) // 2)
+        aligned = self._aligned(unit, codes[max(0, start - reach) : end + reach])
+        if not (quoted or aligned >= ALIGNED or (share >= self._share and aligned >= RELATED)):
             return None
-        start, end = int(begun[low] - first), int(place[high] - first) + 1
-        item = self.items[self._item[unit]]
-        return Match(item, self._part[unit], round(best / int(self._ngrams[unit]), 4), run, start, end)
+        return Match(self.items[self._item[unit]], self._part[unit], round(share, 4), round(aligned, 4), run, start, end)
+
+    def _aligned(self, unit: int, codes: Any) -> float:
+        """Share of the letters of a unit's segments that stand in order in the best place for each."""
+        window = _letters(codes)
+        total = 0.0
+        for segment in self._segments[unit]:
+            shorter = min(len(segment), len(window))
+            total += fuzz.partial_ratio(segment, window) / 100 * shorter if shorter else 0.0
+        return total / float(self._letters[unit])
+
+
+def _folded(text: str) -> str:
+    return _letters(np.frombuffer(text.encode("utf-32-le", "replace"), np.uint32))
+
+
+def _letters(codes: Any) -> str:
+    """Code points as the letters that they count as; the others are left out."""
+    found = letter_table()[codes]
+    return found[found > 0].astype("<u4").tobytes().decode("utf-32-le", "replace")
 
 
 def _units(items: Sequence[Item]) -> Iterator[tuple[int, str, tuple[str, ...]]]:
