@@ -225,7 +225,7 @@ def _folded(text: str) -> str:
 def _letters(codes: Any) -> str:
     """Code points as the letters that they count as; the others are left out."""
     found = letter_table()[codes]
-    return found[found > 0].astype("<u4").tobytes().decode("utf-32-le", "replace")
+    return str(found[found > 0].astype("<u4").tobytes().decode("utf-32-le", "replace"))
 
 
 def _units(items: Sequence[Item]) -> Iterator[tuple[int, str, tuple[str, ...]]]:

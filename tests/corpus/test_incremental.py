@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +18,7 @@ from corpus.forget import Selectors
 from corpus.recipe import load_plan
 from corpus.signatures import segments_of
 from corpus.why import explain
+from tests.corpus.conftest import REPOSITORY, differing
 
 STORY = "第{0}天，村長帶著大家到溪邊撿石頭，準備把去年被水沖壞的堤岸補起來。{1}中午吃的是鹹粥，下午有人帶了一把月琴來彈，小孩子在旁邊堆沙。"
 
@@ -58,3 +63,53 @@ def test_what_is_forgotten_leaves_the_index(tmp_path: Path) -> None:
     forget_documents(first, Selectors(ids=("web:a2",)))
     (stored,) = segments_of(str(tmp_path / "index")).values()
     assert stored.ids() == ["web:a0", "web:a1", "web:a3"]
+
+
+KILLED = """
+import os, signal, sys
+real, seen, stop = os.replace, 0, int(sys.argv[2])
+def replace(*args, **more):
+    global seen
+    seen += 1
+    if seen == stop and sys.argv[3] == "before":
+        os.kill(os.getpid(), signal.SIGKILL)
+    real(*args, **more)
+    if seen == stop:
+        os.kill(os.getpid(), signal.SIGKILL)
+os.replace = replace
+from corpus.build import build
+from corpus.recipe import load_plan
+build(load_plan(sys.argv[1]))
+print(seen)
+"""
+
+
+def test_killed_anywhere_a_second_snapshot_ends_the_same_and_so_does_its_index(tmp_path: Path) -> None:
+    """kill -9 before and after seeded renames of a build that reads an index and adds to it, the index's own renames among them."""
+    first = snapshot(tmp_path, "winter", [{"id": f"a{i}", "text": text(i)} for i in range(12)])
+    copies = [{"id": f"c{i}", "text": text(i, "後來堤岸撐過了那年的颱風。")} for i in range(6)]
+    second = snapshot(tmp_path, "spring", [*copies, *({"id": f"b{i}", "text": text(100 + i)} for i in range(5))])
+    build(load_plan(first))
+    run, index = tmp_path / "run-spring", tmp_path / "index"
+    shutil.copytree(index, tmp_path / "index-before")
+
+    def again(stop: int, side: str) -> subprocess.CompletedProcess[str]:
+        shutil.rmtree(run, ignore_errors=True)
+        shutil.rmtree(index)
+        shutil.copytree(tmp_path / "index-before", index)
+        return subprocess.run([sys.executable, "-c", KILLED, second, str(stop), side], cwd=REPOSITORY, capture_output=True, text=True)
+
+    whole = again(10**9, "after")
+    assert whole.returncode == 0, whole.stderr
+    renames = int(whole.stdout)
+    for name in ("run-spring", "index"):
+        shutil.copytree(tmp_path / name, tmp_path / f"whole-{name}")
+    picker = random.Random(20261124)
+    chosen = {*picker.sample(range(1, renames), 5), *range(renames - 6, renames)}  # the last ones write index and report
+    for stop in sorted(chosen):
+        side = picker.choice(["before", "after"])
+        assert again(stop, side).returncode == -signal.SIGKILL
+        build(load_plan(second))
+        assert differing(run, tmp_path / "whole-run-spring") == [], (stop, side)
+        assert differing(index, tmp_path / "whole-index") == [], (stop, side)
+    assert {name: found.count for name, found in segments_of(str(index)).items()} == {"winter": 12, "spring": 5}

@@ -122,9 +122,9 @@ def test_a_row_that_is_no_item_is_one_line(tmp_path: Path, line: str, message: s
 def test_a_short_question_with_a_few_letters_changed() -> None:
     """Each change breaks six n-grams, so that few are left; its letters still align."""
     item = Item("q", "s", ("濁水溪發源於哪一座山，流經哪些縣市之後才注入臺灣海峽？",))
-    text = "老師出了一題：濁水溪發源在哪一座山，經過哪幾個縣市以後才流入臺灣海峽？大家都答不出來。"
+    text = "老師出了一題：濁水溪發源在哪一座山，流過哪些縣市以後才注入臺灣海峽？大家都答不出來。"
     (match,) = Matcher([item]).find([text])[0]
-    assert match.share < SHARE and match.aligned >= 0.8 and "濁水溪" in text[match.start : match.end]
+    assert match.share < 0.6 and match.aligned >= 0.8 and "濁水溪" in text[match.start : match.end]
 
 
 def test_the_same_subject_in_other_words_is_no_leak() -> None:
