@@ -255,8 +255,21 @@ def segments_of(index: str) -> dict[str, Segment]:
     return dict(sorted(found, key=lambda item: (item[1].order, item[0])))
 
 
+def recover(index: str, name: str) -> None:
+    """Puts a segment back that a killed build had just moved aside to replace it, and removes what that build left half-written."""
+    if not os.path.isdir(index):
+        return
+    ours = [entry for entry in os.listdir(index) if entry.startswith(f"{name}.") and entry.endswith(".tmp")]
+    for entry in sorted(ours):
+        if entry.removeprefix(f"{name}.").endswith(".old.tmp") and not os.path.isdir(f"{index}/{name}"):
+            os.replace(f"{index}/{entry}", f"{index}/{name}")
+        else:
+            shutil.rmtree(f"{index}/{entry}", ignore_errors=True)
+
+
 def earlier(index: str, name: str) -> list[Segment]:
     """What a corpus is compared with: the segments that came before its own, all of them where it has none yet."""
+    recover(index, name)
     segments = segments_of(index)
     own = segments.get(name)
     return [segment for other, segment in segments.items() if other != name and (own is None or segment.order < own.order)]

@@ -3,8 +3,8 @@
 An item is what is left of its question and options once only letters count: Simplified and Traditional fold together, case and
 width too, and punctuation, spaces and line ends are gone. Character n-grams that stand close together in a text propose it; it
 stands there where its segments align with the text in ALIGNED of their letters, or where SHARE of its n-grams stand there, or two
-thirds of that with a stretch of RUN letters among them. n-grams of one segment (the question, or one option) do not reach into the next, so the order of options does not matter;
-n-grams that many items have, such as 「下列何者正確」, do not count.
+thirds of that with a stretch of RUN letters among them. n-grams of one segment (the question, or one option) do not reach into the
+next, so the order of options does not matter; n-grams that many items have, such as 「下列何者正確」, do not count.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ N = 6  # letters in an n-gram
 SHARE = 0.6
 PARTIAL, RUN = 2 / 3, 18  # of SHARE, with so many letters in a row that both have
 SHORT_PARTIAL = 5 / 6  # of SHARE, for an item of fewer than two RUNs, with half of its letters in a row: a name alone is no leak
-SEED, LEAST_SEEDS = 0.2, 3  # of SHARE and at least so many n-grams propose an item, for its letters to be aligned
+SEED, LEAST_SEEDS = 0.15, 3  # of its n-grams, and at least so many, propose an item, for its letters to be aligned
 ALIGNED = 0.8  # of an item's letters, in the best place for each segment
 RELATED = 0.7  # of them, for an item that shares SHARE of its n-grams: wording that many texts have is no leak
 REACH, SLACK = 1.25, 12  # of an item's letters: how far apart its first and last n-gram may stand, for labels between options

@@ -113,3 +113,17 @@ def test_killed_anywhere_a_second_snapshot_ends_the_same_and_so_does_its_index(t
         assert differing(run, tmp_path / "whole-run-spring") == [], (stop, side)
         assert differing(index, tmp_path / "whole-index") == [], (stop, side)
     assert {name: found.count for name, found in segments_of(str(index)).items()} == {"winter": 12, "spring": 5}
+
+
+def test_killed_while_a_segment_is_replaced_it_keeps_its_place(tmp_path: Path) -> None:
+    """Between moving the old segment aside and giving the new one its name, the index has neither."""
+    first = snapshot(tmp_path, "winter", [{"id": f"a{i}", "text": text(i)} for i in range(4)])
+    second = snapshot(tmp_path, "winter.late", [{"id": "b", "text": text(50)}])  # its name begins like the first's
+    for path in (first, second):
+        build(load_plan(path))
+    index = tmp_path / "index"
+    (index / "winter").rename(index / "winter.4711.old.tmp")
+    (index / "winter.4711.tmp").mkdir()
+    build(load_plan(first))
+    assert {name: found.order for name, found in segments_of(str(index)).items()} == {"winter": 1, "winter.late": 2}
+    assert sorted(entry.name for entry in index.iterdir()) == ["winter", "winter.late"]
