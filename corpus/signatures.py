@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import mmap
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -259,9 +260,9 @@ def recover(index: str, name: str) -> None:
     """Puts a segment back that a killed build had just moved aside to replace it, and removes what that build left half-written."""
     if not os.path.isdir(index):
         return
-    ours = [entry for entry in os.listdir(index) if entry.startswith(f"{name}.") and entry.endswith(".tmp")]
-    for entry in sorted(ours):
-        if entry.removeprefix(f"{name}.").endswith(".old.tmp") and not os.path.isdir(f"{index}/{name}"):
+    left = [(entry, found) for entry in os.listdir(index) if (found := re.fullmatch(rf"{re.escape(name)}\.\d+(\.old)?\.tmp", entry))]
+    for entry, found in sorted(left, key=lambda each: each[0]):
+        if found[1] and not os.path.isdir(f"{index}/{name}"):
             os.replace(f"{index}/{entry}", f"{index}/{name}")
         else:
             shutil.rmtree(f"{index}/{entry}", ignore_errors=True)

@@ -124,7 +124,7 @@ def test_a_short_question_with_a_few_letters_changed() -> None:
     item = Item("q", "s", ("濁水溪發源於哪一座山，流經哪些縣市之後才注入臺灣海峽？",))
     text = "老師出了一題：濁水溪發源在哪一座山，流過哪些縣市以後才注入臺灣海峽？大家都答不出來。"
     (match,) = Matcher([item]).find([text])[0]
-    assert match.share < 0.6 and match.aligned >= 0.8 and "濁水溪" in text[match.start : match.end]
+    assert match.share < 0.6 and match.aligned >= 0.8 and "臺灣海峽" in text[match.start : match.end]
 
 
 def test_the_same_subject_in_other_words_is_no_leak() -> None:
