@@ -1,1 +1,1 @@
-"""Synthetic instruction data grown from handwritten seeds."""
+"""From handwritten seeds to instruction data: requests, an append-only ledger of what was paid, gates, lineage."""

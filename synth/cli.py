@@ -1,0 +1,113 @@
+"""The verbs of `twllm synth`."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from synth.ledger import Call
+    from synth.run import Result
+
+app = typer.Typer(
+    help="From handwritten seeds to instruction data, each answer paid once.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Recipe = Annotated[str, typer.Argument(help="Recipe: a YAML file, or the name of a bundled one.", metavar="RECIPE")]
+Output = Annotated[str | None, typer.Option("--output", help="Folder of the run; overrides the recipe's 'output'.", metavar="FOLDER")]
+OnPremise = Annotated[bool, typer.Option("--on-premise", help="Refuse an endpoint that is neither on this machine nor listed.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+LINE_SECONDS = 5.0
+
+
+@app.command()
+def lint(
+    paths: Annotated[list[str] | None, typer.Argument(help="Seed files; none: the bundled hundred.", metavar="[FILE]...")] = None,
+) -> None:
+    """Check seeds: form, lengths, mainland terms, sources, likeness. Exit code 1 where something is found."""
+    from synth import seeds
+
+    listed = seeds.load(paths or seeds.bundled_paths())
+    found = seeds.lint(listed)
+    for finding in found:
+        print(f"{finding.id}: {finding.fault}")
+    print(f"{len(listed):,} seeds, {len(found):,} findings")
+    raise typer.Exit(1 if found else 0)
+
+
+@app.command()
+def estimate(recipe: Recipe, output: Output = None, as_json: AsJson = False) -> None:
+    """Say what a run would take and cost, before anything is asked."""
+    from synth.recipe import load_plan
+    from synth.run import foresee
+
+    plan = load_plan(recipe, output)
+    found, open_end = foresee(plan)
+    if as_json:
+        print(json.dumps({**found._asdict(), "cost": str(found.cost), "more_follows": open_end}))
+        return
+    currency, dated = plan.recipe.prices.currency, plan.recipe.prices.dated
+    tokens = f"{found.prompt_tokens:,} tokens of prompts, {found.completion_tokens:,} of answers"
+    print(f"{found.requests:,} requests, {tokens}: {found.cost:.4f} {currency} (prices of {dated})")
+    if open_end:
+        print("Stages over accepted rows follow; how many requests they make is known once there are answers.")
+
+
+@app.command()
+def run(recipe: Recipe, output: Output = None, on_premise: OnPremise = False, as_json: AsJson = False) -> None:
+    """Ask for what the ledger lacks, and write the rows. Interrupted, the same command goes on."""
+    _run(recipe, output, on_premise, False, as_json)
+
+
+@app.command()
+def retry(recipe: Recipe, output: Output = None, on_premise: OnPremise = False, as_json: AsJson = False) -> None:
+    """Like run, and ask again what was given up."""
+    _run(recipe, output, on_premise, True, as_json)
+
+
+@app.command()
+def status(recipe: Recipe, output: Output = None, as_json: AsJson = False) -> None:
+    """Write the rows that the ledger has answers for, without asking anything, and say what is missing."""
+    from synth.recipe import load_plan
+    from synth.run import run as derive
+
+    _show(derive(load_plan(recipe, output), ask=False), as_json)
+
+
+def _run(recipe: str, output: str | None, on_premise: bool, again: bool, as_json: bool) -> None:
+    from synth.recipe import load_plan
+    from synth.run import run as start
+
+    plan = load_plan(recipe, output)
+    begun, told, count, failed = time.monotonic(), time.monotonic(), 0, 0
+
+    def note(call: Call) -> None:
+        nonlocal told, count, failed
+        count += 1
+        failed += call.status != "answered"
+        now = time.monotonic()
+        if now - told >= LINE_SECONDS:
+            told = now
+            print(f"{count:,} calls, {failed:,} without an answer, {count / (now - begun):.1f} a second", file=sys.stderr)
+
+    _show(start(plan, on_premise, again, note), as_json)
+
+
+def _show(result: Result, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({**result._asdict(), "cost": str(result.cost)}, ensure_ascii=False))
+        return
+    print(f"accepted {result.accepted:,}, rejected {sum(result.rejected.values()):,}, not asked {result.waiting:,}")
+    for reason, number in result.rejected.items():
+        print(f"  {reason} {number:,}")
+    print(f"asked {result.asked:,} this time; the ledger's cost is {result.cost:.4f}")
+    if result.stopped:
+        print("Stopped at the cap. Raise 'cap' and run again to go on.")
+    print(f"rows: {result.output}/accepted.jsonl")

@@ -1,0 +1,66 @@
+"""Prices, what a call costs, and what a run would cost. Decimals throughout; nothing is rounded before it is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from pydantic import Field
+
+from factory.errors import UserError
+from factory.recipe import Strict
+from synth.request import Request
+
+MILLION = Decimal(1_000_000)
+MESSAGE_TOKENS = 4  # that chat templates put around a message
+
+
+class Price(Strict):
+    """Of one model, a million tokens each."""
+
+    prompt: Decimal = Field(ge=0)
+    completion: Decimal = Field(ge=0)
+
+
+class Prices(Strict):
+    """A price table with its date: prices change, and a ledger keeps what was paid."""
+
+    currency: str = Field("USD", min_length=3, max_length=3)
+    dated: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$", description="The day on which these were the prices.")
+    models: dict[str, Price]
+
+    def of(self, model: str) -> Price:
+        """Raises UserError for a model without a price."""
+        if model not in self.models:
+            raise UserError(f"prices: model {model!r} has none. Add it under prices.models; a local model costs 0.")
+        return self.models[model]
+
+
+def cost(price: Price, prompt_tokens: int, completion_tokens: int) -> Decimal:
+    """What a call costs."""
+    return (price.prompt * prompt_tokens + price.completion * completion_tokens) / MILLION
+
+
+class Estimate(NamedTuple):
+    """What requests would come to."""
+
+    requests: int
+    prompt_tokens: int
+    completion_tokens: int
+    cost: Decimal
+
+
+def estimate(
+    requests: Sequence[Request], price: Price, tokens_per_char: float, completion_tokens: float, used: Sequence[Any] = ()
+) -> Estimate:
+    """Prompts are counted from their characters, answers taken as `completion_tokens` each. With calls of the same task in `used`, what
+    they really took is the measure of both: the prompts' characters are then scaled by what the endpoint counted."""
+    chars = [sum(len(message["content"]) for message in request.body["messages"]) for request in requests]
+    overhead = sum(MESSAGE_TOKENS * len(request.body["messages"]) for request in requests)
+    prompt, completion = round(sum(chars) * tokens_per_char) + overhead, round(len(requests) * completion_tokens)
+    if used:
+        counted = sum(chars_used for chars_used, _, _ in used)
+        prompt = round(sum(chars) * sum(tokens for _, tokens, _ in used) / max(1, counted))
+        completion = round(len(requests) * sum(tokens for _, _, tokens in used) / len(used))
+    return Estimate(len(requests), prompt, completion, cost(price, prompt, completion))

@@ -1,0 +1,130 @@
+"""Any endpoint that speaks OpenAI's chat completions: which addresses may be asked, and which failures are worth another try."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import os
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from pydantic import Field
+
+from factory.errors import UserError
+from factory.recipe import Strict
+
+
+class Endpoint(Strict):
+    """Where the model is."""
+
+    base_url: str = Field(description="Such as http://127.0.0.1:8000/v1.")
+    model: str = Field(min_length=1)
+    api_key_env: str | None = Field(None, pattern=r"^[A-Z_][A-Z0-9_]*$", description="Environment variable with the key; null for none.")
+    max_in_flight: int = Field(16, ge=1, le=4096, description="Requests at once; fewer while the endpoint says that it is busy.")
+    timeout_seconds: float = Field(120.0, gt=0, allow_inf_nan=False, description="For one request, from sending to the last byte.")
+    attempts: int = Field(4, ge=1, description="Tries of one request before it is given up.")
+    allow_hosts: tuple[str, ...] = Field((), description="Hosts beside this machine that --on-premise may ask.")
+
+
+class Answer(NamedTuple):
+    """What a model said, and what that is charged as."""
+
+    text: str
+    prompt_tokens: int
+    completion_tokens: int
+    finish_reason: str
+
+
+class Refused(Exception):
+    """The endpoint will not answer this request, however often it is asked."""
+
+
+class Busy(Exception):
+    """The endpoint, or the way to it, failed for now."""
+
+    def __init__(self, message: str, after: float | None = None, slow_down: bool = False) -> None:
+        super().__init__(message)
+        self.after, self.slow_down = after, slow_down
+
+
+def refuse_strangers(endpoint: Endpoint) -> None:
+    """Raises UserError where the address is neither this machine's nor listed."""
+    host = urlsplit(endpoint.base_url).hostname or ""
+    try:
+        local = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        local = host == "localhost"
+    if not local and host not in endpoint.allow_hosts:
+        raise UserError(f"endpoint.base_url: --on-premise refuses {host!r}: it is not this machine. List it under endpoint.allow_hosts.")
+
+
+class Provider:
+    """An open client. Use `async with`."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        key = os.environ.get(endpoint.api_key_env, "") if endpoint.api_key_env else "none"
+        if not key:
+            raise UserError(
+                f"endpoint.api_key_env: {endpoint.api_key_env} is not set. Export it, or remove the key for an endpoint without."
+            )
+        if urlsplit(endpoint.base_url).scheme not in ("http", "https") or not urlsplit(endpoint.base_url).hostname:
+            raise UserError(f"endpoint.base_url: {endpoint.base_url!r} is no address. Write it like http://127.0.0.1:8000/v1.")
+        self._endpoint, self._key = endpoint, key
+        self._client: Any = None
+
+    async def __aenter__(self) -> Provider:
+        from openai import AsyncOpenAI, DefaultAsyncHttpxClient
+
+        seconds = self._endpoint.timeout_seconds
+        # trust_env off: no proxy that an environment names sees a text that is meant for this address
+        http = DefaultAsyncHttpxClient(timeout=seconds, trust_env=False, follow_redirects=False)
+        url = self._endpoint.base_url
+        self._client = AsyncOpenAI(base_url=url, api_key=self._key, max_retries=0, timeout=seconds, http_client=http)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._client.close()
+
+    async def ask(self, body: dict[str, Any]) -> Answer:
+        """One try. Raises Refused or Busy; UserError where no request can succeed (a wrong key, an unknown model)."""
+        import openai
+
+        try:
+            async with asyncio.timeout(self._endpoint.timeout_seconds):
+                reply = await self._client.chat.completions.create(model=self._endpoint.model, **body)
+        except (TimeoutError, openai.APITimeoutError):
+            raise Busy(f"no answer in {self._endpoint.timeout_seconds:g} s") from None
+        except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
+            raise UserError(
+                f"{self._endpoint.base_url}: refuses the key ({error.status_code}). Correct {self._endpoint.api_key_env}."
+            ) from None
+        except openai.NotFoundError:
+            raise UserError(
+                f"{self._endpoint.base_url}: does not know model {self._endpoint.model!r} or this path. Correct endpoint."
+            ) from None
+        except openai.APIStatusError as error:
+            if error.status_code in (408, 409, 425, 429) or error.status_code >= 500:
+                raise Busy(f"HTTP {error.status_code}", _after(error.response), slow_down=error.status_code in (429, 503)) from None
+            raise Refused(f"HTTP {error.status_code}") from None
+        except (openai.OpenAIError, OSError, ValueError) as error:  # connections, streams that end early, replies that are no JSON
+            raise Busy(type(error).__name__) from None
+        return _answer(reply)
+
+
+def _after(response: Any) -> float | None:
+    try:
+        return max(0.0, min(60.0, float(response.headers.get("retry-after", ""))))
+    except ValueError:
+        return None
+
+
+def _answer(reply: Any) -> Answer:
+    try:
+        choice, usage = reply.choices[0], reply.usage
+        text = choice.message.content
+        prompt, completion = (int(usage.prompt_tokens), int(usage.completion_tokens)) if usage else (0, 0)
+    except (AttributeError, IndexError, TypeError, ValueError):
+        raise Busy("the reply is no chat completion") from None
+    if not isinstance(text, str):
+        raise Refused("the reply holds no text")
+    return Answer(text, prompt, completion, str(choice.finish_reason))
