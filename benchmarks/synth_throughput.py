@@ -1,9 +1,9 @@
 """Requests a second of the synthesis runner beside a bare openai client and distilabel's Pipeline: `python -m benchmarks.synth_throughput`.
 
 One local counting server in a process of its own, which answers after 50 ms; the same requests for all, at 64 and 256 in flight, the sides
-in turn, three times each, the median counted. The runner writes every answer to its ledger before it counts as done; the bare client keeps them in
-memory. distilabel asks once, with a tenth of the requests, since it takes seconds to start. Also: memory at 500,000 rows in the ledger
-(`--rows`). Writes benchmarks/results/synth_throughput.json.
+in turn, three times each, the median counted. The runner writes every answer to its ledger before it counts as done; the bare client
+keeps them in memory. distilabel asks once, with a tenth of the requests, since it takes seconds to start. Also: memory at 500,000 rows
+in the ledger (`--rows`). Writes benchmarks/results/synth_throughput.json.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 import resource
 import statistics
 import subprocess
@@ -116,9 +117,12 @@ def derive(rows: int) -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         recipe = {
-            "name": "memory", "output": f"{folder}/run", "stages": [{"task": "multi_turn", "each": rows // 100}],
-            "endpoint": {"base_url": "http://127.0.0.1:9/v1", "model": "m"}, "prices": {"dated": "2026-11-24", "models": {"m": {"prompt": 0, "completion": 0}}},
-        }  # fmt: skip
+            "name": "memory",
+            "output": f"{folder}/run",
+            "stages": [{"task": "multi_turn", "each": rows // 100}],
+            "endpoint": {"base_url": "http://127.0.0.1:9/v1", "model": "m"},
+            "prices": {"dated": "2026-11-24", "models": {"m": {"prompt": 0, "completion": 0}}},
+        }
         with open(f"{folder}/r.yaml", "w", encoding="utf-8") as stream:
             yaml.safe_dump(recipe, stream)
         plan = load_plan(f"{folder}/r.yaml")
@@ -149,6 +153,7 @@ def main() -> None:
     if given.derive:
         derive(given.derive)
         return
+    logging.disable(logging.INFO)  # distilabel logs every request
     result: dict[str, Any] = {"requests": REQUESTS, "seconds_of_the_server": DELAY, "rates": {}}
     with tempfile.NamedTemporaryFile() as log:
         child = subprocess.Popen(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import chain, islice
 from typing import NamedTuple
 
 from factory.errors import UserError
@@ -18,6 +19,7 @@ from synth.provider import Answer, Busy, Endpoint, Provider, Refused
 from synth.request import Request
 
 FIRST_WAIT, LONGEST_WAIT = 0.25, 20.0  # seconds before another try; doubled each time, full jitter
+_CHUNK = 500  # requests that are looked up at once
 DOWN = 8  # requests in a row that cannot be sent, with none answered yet: the endpoint is down
 
 
@@ -88,7 +90,7 @@ class _Writer:
 
 
 def execute(
-    requests: Sequence[Request],
+    requests: Iterable[Request],
     book: Ledger,
     endpoint: Endpoint,
     price: Price,
@@ -99,17 +101,30 @@ def execute(
     """Asks for the requests that have no call in the ledger yet, with `retry` also for those that were given up.
 
     Stops asking once the ledger's cost reaches `cap`; what is in flight then still comes in. Raises UserError where the endpoint is
-    down, knows neither key nor model, or the ledger cannot be written; what was answered before is in the ledger.
+    down, knows neither key nor model, or the ledger cannot be written; what was answered before is in the ledger. Requests are drawn
+    as they are needed: memory is that of their keys.
     """
-    known = book.find([request.key for request in requests])
-    missing = {r.key: r for r in requests if r.key not in known or (retry and known[r.key].status == ledger.GAVE_UP)}
-    if not missing:
+    missing = _missing(iter(requests), book, retry)
+    first = next(missing, None)
+    if first is None:
         return Spent(0, 0, 0, book.spent(), False)
-    return asyncio.run(_execute(list(missing.values()), book, endpoint, price, cap, note))
+    return asyncio.run(_execute(chain([first], missing), book, endpoint, price, cap, note))
+
+
+def _missing(requests: Iterator[Request], book: Ledger, retry: bool) -> Iterator[Request]:
+    seen: set[bytes] = set()
+    while chunk := list(islice(requests, _CHUNK)):
+        known = book.find([request.key for request in chunk])
+        for request in chunk:
+            digest = bytes.fromhex(request.key)[:16]
+            if digest in seen or (request.key in known and not (retry and known[request.key].status == ledger.GAVE_UP)):
+                continue
+            seen.add(digest)
+            yield request
 
 
 async def _execute(
-    requests: Sequence[Request], book: Ledger, endpoint: Endpoint, price: Price, cap: Decimal | None, note: Callable[[Call], None]
+    requests: Iterable[Request], book: Ledger, endpoint: Endpoint, price: Price, cap: Decimal | None, note: Callable[[Call], None]
 ) -> Spent:
     limit, writer = _Limit(endpoint.max_in_flight), _Writer(book)
     spent, asked, answered, unreachable = book.spent(), 0, 0, 0

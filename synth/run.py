@@ -9,7 +9,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
-from typing import Any, NamedTuple
+from functools import partial
+from itertools import chain, islice
+from typing import IO, Any, NamedTuple
 
 from factory import manifest, storage
 from factory.errors import UserError
@@ -22,8 +24,9 @@ from synth.money import Estimate, estimate
 from synth.provider import refuse_strangers
 from synth.recipe import Plan, Stage
 from synth.request import Request, canonical
-from synth.tasks import TASKS, Candidate, Malformed, Row, SelfInstruct
+from synth.tasks import SCORES, TASKS, Candidate, Malformed, Row, SelfInstruct
 
+CHUNK = 500  # requests whose answers are looked up at once
 NOT_NEW = ("judge", "preference", "multi_turn", "grounded_qa")  # tasks whose question is meant to be one that there is
 
 
@@ -49,9 +52,60 @@ class _Rows:
         items = [item for path in plan.evaluation for item in read_items(path)]
         matcher = Matcher(items) if items else None
         self.gates = Gates([row["question"] for row in self.seeds], matcher, plan.recipe.gates.novelty)
-        self.accepted: list[dict[str, Any]] = []
-        self.rejected: list[dict[str, Any]] = []
+        self.accepted = _Spool(f"{plan.output}/accepted.tmp")
+        self.rejected = _Spool(f"{plan.output}/rejected.tmp")
+        self.judged: dict[str, dict[str, Any]] = {}  # id of an accepted row -> scores, reason, model
         self.waiting = 0
+
+    def standing(self) -> Iterator[dict[str, Any]]:
+        """Accepted rows that no judge has turned down, with their scores."""
+        for row in self.accepted:
+            judge = self.judged.get(row["id"])
+            if judge is None:
+                yield row
+            elif not _too_low(judge):
+                yield {**row, "judge": judge}
+
+    def turned_down(self) -> Iterator[dict[str, Any]]:
+        """Accepted rows that a judge has turned down."""
+        for row in self.accepted:
+            judge = self.judged.get(row["id"])
+            if judge is not None and (low := _too_low(judge)):
+                yield {**row, "judge": judge, "reason": str(Rejection.JUDGE), "detail": ", ".join(low)}
+
+    def close(self) -> None:
+        """Removes what was only needed while the run lasted."""
+        self.accepted.close()
+        self.rejected.close()
+
+
+def _too_low(judge: dict[str, Any]) -> list[str]:
+    return [f"{name} {judge[name]}" for name in SCORES if judge[name] < LEAST_SCORE]
+
+
+class _Spool:
+    """Rows on disk, in order: a run of many holds few of them in memory."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._stream = open(path, "w", encoding="utf-8", errors="replace")  # noqa: SIM115
+        self._count = 0
+
+    def append(self, row: dict[str, Any]) -> None:
+        self._stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+        self._count += 1
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """The rows so far; what is added meanwhile comes with the next reading."""
+        self._stream.flush()
+        count = self._count
+        with open(self._path, encoding="utf-8") as stream:
+            for line in islice(stream, count):
+                yield json.loads(line)
+
+    def close(self) -> None:
+        self._stream.close()
+        os.unlink(self._path)
 
 
 def run(
@@ -66,19 +120,18 @@ def run(
         refuse_strangers(plan.recipe.endpoint)
     with _open(plan) as book:
         rows = _Rows(plan)
-        asked, stopped, total = 0, False, Decimal(0)
-        price = plan.recipe.prices.of(plan.recipe.endpoint.model)
-        for stage in plan.recipe.stages:
-            requests = list(_requests(plan, stage, rows))
-            if ask and not stopped:
-                spent: Spent = execute(requests, book, plan.recipe.endpoint, price, plan.recipe.cap, note, retry)
-                asked, stopped = asked + spent.asked, spent.stopped
-            _derive(plan, stage, requests, book, rows)
-        total = book.spent()
-        rejected = Counter(row["reason"] for row in rows.rejected)
-        result = Result(plan.output, len(rows.accepted), dict(rejected.most_common()), rows.waiting, total, asked, stopped)
-        _write(plan, rows, result)
-        return result
+        try:
+            asked, stopped = 0, False
+            price = plan.recipe.prices.of(plan.recipe.endpoint.model)
+            for stage in plan.recipe.stages:
+                if ask and not stopped:
+                    spent: Spent = execute(_requests(plan, stage, rows), book, plan.recipe.endpoint, price, plan.recipe.cap, note, retry)
+                    asked, stopped = asked + spent.asked, spent.stopped
+                for _ in _derive(plan, _requests(plan, stage, rows), book, rows):
+                    pass
+            return _write(plan, rows, book.spent(), asked, stopped)
+        finally:
+            rows.close()
 
 
 def foresee(plan: Plan) -> tuple[Estimate, bool]:
@@ -91,25 +144,24 @@ def foresee(plan: Plan) -> tuple[Estimate, bool]:
         rows = _Rows(plan)
         totals = Estimate(0, 0, 0, Decimal(0))
         open_end = False
-        for stage in plan.recipe.stages:
-            requests = list(_requests(plan, stage, rows))
-            known = book.find([request.key for request in requests])
-            missing = [request for request in requests if request.key not in known]
-            answered = [(request, known[request.key]) for request in requests if request.key in known]
-            used = [
-                (_chars(request), call.prompt_tokens, call.completion_tokens)
-                for request, call in answered
-                if call.status == ledger.ANSWERED
-            ]
-            part = estimate(missing, price, plan.recipe.tokens_per_char, stage.answer_tokens, used)
-            totals = Estimate(
-                totals.requests + part.requests,
-                totals.prompt_tokens + part.prompt_tokens,
-                totals.completion_tokens + part.completion_tokens,
-                totals.cost + part.cost,
-            )
-            open_end = open_end or (stage.over == "accepted" and bool(totals.requests))
-            _derive(plan, stage, requests, book, rows)
+        try:
+            for stage in plan.recipe.stages:
+                missing, used = [], []
+                for request, call in _derive(plan, _requests(plan, stage, rows), book, rows):
+                    if call is None:
+                        missing.append(request)
+                    elif call.status == ledger.ANSWERED:
+                        used.append((_chars(request), call.prompt_tokens, call.completion_tokens))
+                part = estimate(missing, price, plan.recipe.tokens_per_char, stage.answer_tokens, used)
+                totals = Estimate(
+                    totals.requests + part.requests,
+                    totals.prompt_tokens + part.prompt_tokens,
+                    totals.completion_tokens + part.completion_tokens,
+                    totals.cost + part.cost,
+                )
+                open_end = open_end or (stage.over == "accepted" and bool(totals.requests))
+        finally:
+            rows.close()
         return totals, open_end
 
 
@@ -139,15 +191,15 @@ def _open(plan: Plan) -> Iterator[Ledger]:
 def _requests(plan: Plan, stage: Stage, rows: _Rows) -> Iterable[Request]:
     task = TASKS[stage.task]
     if isinstance(task, SelfInstruct):
-        pool = [*rows.seeds, *(_flat(row) for row in rows.accepted if len(row["messages"]) == 2)]
+        pool = [*rows.seeds, *(_flat(row) for row in rows.standing() if len(row["messages"]) == 2)]
         return task.requests(SelfInstruct.draws(pool, stage.draws or 0, plan.recipe.seed), 1, plan.recipe.sampling, plan.recipe.seed)
     if stage.over == "seeds":
-        over = rows.seeds
+        over: Iterable[Row] = rows.seeds
     elif stage.over == "accepted":
-        over = [_flat(row) for row in rows.accepted if len(row["messages"]) == 2]
+        over = (_flat(row) for row in rows.standing() if len(row["messages"]) == 2)
     else:
         over = _read_rows(plan, stage, task.inputs)
-    return task.requests(over[: stage.limit], stage.each, plan.recipe.sampling, plan.recipe.seed)
+    return task.requests(islice(over, stage.limit), stage.each, plan.recipe.sampling, plan.recipe.seed)
 
 
 def _flat(row: dict[str, Any]) -> Row:
@@ -177,38 +229,37 @@ def _read_rows(plan: Plan, stage: Stage, inputs: tuple[str, ...]) -> list[Row]:
     return found
 
 
-def _derive(plan: Plan, stage: Stage, requests: list[Request], book: Ledger, rows: _Rows) -> None:
-    """Reads the answers in the order of the requests: which came first changes nothing."""
-    task = TASKS[stage.task]
-    known = book.find([request.key for request in requests])
-    for request in requests:
-        call = known.get(request.key)
-        if call is None:
-            rows.waiting += 1
-            continue
-        if call.status != ledger.ANSWERED:
-            rows.rejected.append(_rejected(request, call, Objection(Rejection.NO_ANSWER, f"{call.status}: {call.text}"), None))
-            continue
-        try:
-            candidates = task.read(call.text, request.row)
-        except Malformed as error:
-            rows.rejected.append(_rejected(request, call, Objection(Rejection.MALFORMED, str(error)), None))
-            continue
-        for number, candidate in enumerate(candidates):
-            _settle(plan, request, call, number, candidate, rows)
+def _derive(plan: Plan, requests: Iterable[Request], book: Ledger, rows: _Rows) -> Iterator[tuple[Request, Call | None]]:
+    """Reads the answers in the order of the requests, so that which came first changes nothing. Yields each request with its call."""
+    remaining = iter(requests)
+    while chunk := list(islice(remaining, CHUNK)):
+        known = book.find([request.key for request in chunk])
+        for request in chunk:
+            call = known.get(request.key)
+            if call is None:
+                rows.waiting += 1
+            else:
+                _read(plan, request, call, rows)
+            yield request, call
+
+
+def _read(plan: Plan, request: Request, call: Call, rows: _Rows) -> None:
+    if call.status != ledger.ANSWERED:
+        rows.rejected.append(_rejected(request, call, Objection(Rejection.NO_ANSWER, f"{call.status}: {call.text}"), None))
+        return
+    try:
+        candidates = TASKS[request.task].read(call.text, request.row)
+    except Malformed as error:
+        rows.rejected.append(_rejected(request, call, Objection(Rejection.MALFORMED, str(error)), None))
+        return
+    for number, candidate in enumerate(candidates):
+        _settle(plan, request, call, number, candidate, rows)
 
 
 def _settle(plan: Plan, request: Request, call: Call, number: int, candidate: Candidate, rows: _Rows) -> None:
     if request.task == "judge":
-        low = [f"{name} {score}" for name, score in candidate.extra["scores"].items() if score < LEAST_SCORE]
         (judged,) = candidate.parents
-        for row in rows.accepted:
-            if row["id"] == judged:
-                row["judge"] = {**candidate.extra["scores"], "reason": candidate.extra["reason"], "model": call.model}
-        if low:
-            gone = [row for row in rows.accepted if row["id"] == judged]
-            rows.accepted = [row for row in rows.accepted if row["id"] != judged]
-            rows.rejected += [{**row, "reason": str(Rejection.JUDGE), "detail": ", ".join(low)} for row in gone]
+        rows.judged[judged] = {**candidate.extra["scores"], "reason": candidate.extra["reason"], "model": call.model}
         return
     same_question = bool(candidate.messages) and candidate.messages[0]["content"] == request.row.get("question")
     objection = rows.gates.object(candidate, novel=request.task not in NOT_NEW and not same_question)
@@ -239,20 +290,38 @@ def _rejected(request: Request, call: Call, objection: Objection, candidate: Can
     }  # fmt: skip
 
 
-def _write(plan: Plan, rows: _Rows, result: Result) -> None:
-    conversations = [{k: v for k, v in row.items() if k != "rejected"} for row in rows.accepted if "rejected" not in row]
-    preferences = [_preference(row) for row in rows.accepted if "rejected" in row]
-    for name, listed in (("accepted", conversations), ("rejected", rows.rejected), ("preferences", preferences)):
-        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in listed)
-        storage.atomic_write_text(f"{plan.output}/{name}.jsonl", text)
-    categories = Counter(row["category"] for row in conversations)
-    tasks = Counter(row["lineage"]["task"] for row in rows.accepted)
+def _write(plan: Plan, rows: _Rows, cost: Decimal, asked: int, stopped: bool) -> Result:
+    counts: dict[str, Counter[str]] = {"categories": Counter(), "tasks": Counter(), "rejected": Counter()}
+
+    def conversations() -> Iterator[dict[str, Any]]:
+        for row in rows.standing():
+            counts["tasks"][row["lineage"]["task"]] += 1
+            if "rejected" not in row:
+                counts["categories"][row["category"]] += 1
+                yield row
+
+    def rejected() -> Iterator[dict[str, Any]]:
+        for row in chain(rows.rejected, rows.turned_down()):
+            counts["rejected"][row["reason"]] += 1
+            yield row
+
+    preferences = (_preference(row) for row in rows.standing() if "rejected" in row)
+    for name, listed in (("accepted", conversations()), ("rejected", rejected()), ("preferences", preferences)):
+        storage.atomic_write(f"{plan.output}/{name}.jsonl", partial(_write_lines, listed))
+    accepted = sum(counts["tasks"].values())
+    result = Result(plan.output, accepted, dict(counts["rejected"].most_common()), rows.waiting, cost, asked, stopped)
     summary = {
-        "name": plan.recipe.name, "accepted": result.accepted, "rejected": result.rejected, "waiting": result.waiting,
-        "categories": dict(sorted(categories.items())), "tasks": dict(sorted(tasks.items())),
-        "cost": str(result.cost), "currency": plan.recipe.prices.currency, "prices_dated": plan.recipe.prices.dated,
+        "name": plan.recipe.name, "accepted": accepted, "rejected": result.rejected, "waiting": result.waiting,
+        "categories": dict(sorted(counts["categories"].items())), "tasks": dict(sorted(counts["tasks"].items())),
+        "cost": str(cost), "currency": plan.recipe.prices.currency, "prices_dated": plan.recipe.prices.dated,
     }  # fmt: skip
     storage.atomic_write_text(f"{plan.output}/summary.json", json.dumps(summary, ensure_ascii=False, indent=1) + "\n")
+    return result
+
+
+def _write_lines(rows: Iterable[dict[str, Any]], stream: IO[bytes]) -> None:
+    for row in rows:
+        stream.write((json.dumps(row, ensure_ascii=False) + "\n").encode("utf-8", "replace"))
 
 
 def _preference(row: dict[str, Any]) -> dict[str, Any]:

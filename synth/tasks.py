@@ -6,7 +6,7 @@ import json
 import random
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from synth.prompt import prompt
@@ -53,7 +53,7 @@ class Task(ABC):
     def variables(self, row: Row, number: int) -> dict[str, str | int]:
         """Of the prompt, for the `number`-th request from a row."""
 
-    def requests(self, rows: Sequence[Row], each: int, sampling: Mapping[str, Any], seed: int) -> Iterator[Request]:
+    def requests(self, rows: Iterable[Row], each: int, sampling: Mapping[str, Any], seed: int) -> Iterator[Request]:
         """`each` requests for every row. Requests from the same row differ in their sampling seed."""
         text = prompt(self.prompt_id)
         for row in rows:
