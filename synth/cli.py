@@ -111,3 +111,49 @@ def _show(result: Result, as_json: bool) -> None:
     if result.stopped:
         print("Stopped at the cap. Raise 'cap' and run again to go on.")
     print(f"rows: {result.output}/accepted.jsonl")
+
+
+@app.command()
+def select(
+    paths: Annotated[list[str], typer.Argument(help="accepted.jsonl of one or several runs.", metavar="FILE...")],
+    count: Annotated[int, typer.Option("--count", help="How many rows.")],
+    output: Annotated[str, typer.Option("--output", help="Where the chosen rows go: JSONL.", metavar="FILE")],
+    curve: Annotated[str | None, typer.Option(help="Write coverage against size: CSV.", metavar="FILE")] = None,
+) -> None:
+    """Choose the best N of M rows by quality, diversity and category."""
+    from factory.storage import atomic_write_text
+    from synth.select import read_rows
+    from synth.select import select as choose
+
+    rows = read_rows(paths)
+    found = choose(rows, count)
+    atomic_write_text(output, "".join(json.dumps(rows[index], ensure_ascii=False) + "\n" for index in sorted(found.rows)))
+    if curve:
+        atomic_write_text(curve, "rows,coverage\n" + "".join(f"{number},{share}\n" for number, share in found.curve))
+    print(f"{output}: {len(found.rows):,} of {len(rows):,} rows")
+    for category, number in found.categories.items():
+        print(f"  {category} {number:,}")
+    if found.curve:
+        print(f"they hold {found.curve[-1][1]:.1%} of all different runs of three letters")
+
+
+@app.command("import")
+def import_(
+    path: Annotated[str, typer.Argument(help="JSON or JSONL.", metavar="FILE")],
+    form: Annotated[str, typer.Option("--form", help="alpaca, sharegpt, oasst or trl.")],
+    output: Annotated[str, typer.Option("--output", help="Folder for accepted.jsonl and rejected.jsonl.", metavar="FOLDER")],
+    license: Annotated[str | None, typer.Option("--license", help="Of rows that state none, such as cc-by-4.0.")] = None,
+    consent: Annotated[str | None, typer.Option("--consent", help="Under which consent rows were collected that state none.")] = None,
+    category: Annotated[str, typer.Option("--category", help="Of rows that state none.")] = "knowledge",
+) -> None:
+    """Bring human-collected rows through the gates."""
+    from factory.errors import UserError
+    from synth.gates import Gates
+    from synth.imports import FORMS, import_rows
+
+    if form not in FORMS:
+        raise UserError(f"--form {form!r}: there are {', '.join(FORMS)}.")
+    found = import_rows(path, form, license, consent, category, Gates(), output)
+    print(f"accepted {found.accepted:,}, rejected {sum(found.rejected.values()):,}")
+    for reason, number in found.rejected.items():
+        print(f"  {reason} {number:,}")

@@ -210,7 +210,7 @@ class Matcher:
 
     def _aligned(self, unit: int, codes: Any) -> float:
         """Share of the letters of a unit's segments that stand in order in the best place for each."""
-        window = _letters(codes)
+        window = letters_of(codes)
         total = 0.0
         for segment in self._segments[unit]:
             shorter = min(len(segment), len(window))
@@ -219,10 +219,10 @@ class Matcher:
 
 
 def _folded(text: str) -> str:
-    return _letters(np.frombuffer(text.encode("utf-32-le", "replace"), np.uint32))
+    return letters_of(np.frombuffer(text.encode("utf-32-le", "replace"), np.uint32))
 
 
-def _letters(codes: Any) -> str:
+def letters_of(codes: Any) -> str:
     """Code points as the letters that they count as; the others are left out."""
     found = letter_table()[codes]
     return str(found[found > 0].astype("<u4").tobytes().decode("utf-32-le", "replace"))
