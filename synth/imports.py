@@ -21,14 +21,6 @@ _ROLES = {
     **dict.fromkeys(("gpt", "assistant", "bot"), "assistant"),
     "system": "system",
 }
-    "human": "user",
-    "user": "user",
-    "prompter": "user",
-    "gpt": "assistant",
-    "assistant": "assistant",
-    "bot": "assistant",
-    "system": "system",
-}
 
 
 class Imported(NamedTuple):
