@@ -28,6 +28,9 @@ bench: $(VENV)/bench.stamp
 	$(BIN)/python -m benchmarks.deduplicate_scale
 	$(BIN)/python -m benchmarks.decontamination
 	$(BIN)/python -m benchmarks.classifiers
+	$(BIN)/python -m benchmarks.semantic
+	$(BIN)/python -m benchmarks.synth_gates
+	$(BIN)/python -m benchmarks.synth_throughput
 
 docs: $(VENV)/dev.stamp
 	$(BIN)/python -m docs.figures

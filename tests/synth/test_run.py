@@ -106,6 +106,44 @@ def test_killed_anywhere_it_ends_the_same_and_pays_little_twice(serve: Serve, re
     assert [b.replace(b"killed", b"whole") for b in outputs(plan.output)] == outputs(whole.output)
 
 
+@pytest.mark.soak
+def test_two_hundred_kills_over_two_thousand_requests(serve: Serve, recipe: Write) -> None:
+    """The counts go to benchmarks/results/synth_kills.json."""
+    from benchmarks import ROOT, environment, write_result
+
+    stages = [{"task": "paraphrase", "each": 20}]
+    whole = load_plan(recipe(serve().url, "whole", stages=stages, endpoint={"max_in_flight": 64}))
+    run(whole)
+    endpoint = serve(delay=0.02)
+    path = recipe(endpoint.url, "killed", stages=stages)
+    picker, kills = random.Random(20261124), 0
+    while kills < 200:
+        wanted = len(endpoint.asked()) + picker.randint(1, 17)
+        child = subprocess.Popen(
+            [sys.executable, "-c", "from factory.cli import main; main()", "synth", "run", path],
+            cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        until = time.monotonic() + 120
+        while len(endpoint.asked()) < wanted and child.poll() is None and time.monotonic() < until:
+            time.sleep(0.002)
+        child.kill()
+        assert child.wait() == -signal.SIGKILL, f"the run ended by itself before kill {kills + 1}"
+        kills += 1
+    plan = load_plan(path)
+    left = run(plan).asked
+    twice = sum(count - 1 for count in Counter(endpoint.asked()).values())
+    assert left > 0 and twice <= kills * plan.recipe.endpoint.max_in_flight
+    assert [b.replace(b"killed", b"whole") for b in outputs(plan.output)] == outputs(whole.output)
+    result = {
+        "kills": kills,
+        "requests": 2_000,
+        "in_flight": plan.recipe.endpoint.max_in_flight,
+        "paid_twice": twice,
+        "left_at_the_end": left,
+    }
+    write_result(str(ROOT / "benchmarks" / "results" / "synth_kills.json"), {**result, **environment(("synth",), ("openai",))})
+
+
 def test_a_bad_answer_costs_one_row(serve: Serve, recipe: Write, tmp_path: Path) -> None:
     """A refusal, a hang, a stream that ends early and a reply that is no JSON among good ones."""
     faults = ["[[400]] 颱風天要上班嗎？", "[[hang]] 健保卡掉了怎麼辦？", "[[cut]] 發票怎麼對獎？", "[[words]] 高鐵票可以退嗎？"]
