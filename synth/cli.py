@@ -111,6 +111,7 @@ def _show(result: Result, as_json: bool) -> None:
     if result.stopped:
         print("Stopped at the cap. Raise 'cap' and run again to go on.")
     print(f"rows: {result.output}/accepted.jsonl")
+    print(f"report: {result.output}/synth-report.html")
 
 
 @app.command()

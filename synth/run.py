@@ -16,7 +16,7 @@ from typing import IO, Any, NamedTuple
 from factory import manifest, storage
 from factory.errors import UserError
 from factory.zh.overlap import Matcher, read_items
-from synth import ledger, seeds
+from synth import ledger, report, seeds
 from synth.execute import Spent, execute
 from synth.gates import LEAST_SCORE, Gates, Objection, Rejection
 from synth.ledger import Call, Ledger
@@ -111,7 +111,7 @@ class _Spool:
 def run(
     plan: Plan, on_premise: bool = False, retry: bool = False, note: Callable[[Call], None] = lambda call: None, ask: bool = True
 ) -> Result:
-    """Asks, reads, gates, and writes `accepted.jsonl`, `rejected.jsonl`, `preferences.jsonl` and `summary.json`.
+    """Asks, reads, gates, and writes `accepted.jsonl`, `rejected.jsonl`, `preferences.jsonl`, `summary.json`, a report and a card.
 
     Killed at any moment and run again, it ends with the same files as if it had not been, given the same answers. Without `ask` it
     only derives the files from the ledger. Raises UserError where it cannot go on; the ledger keeps what was answered.
@@ -129,7 +129,9 @@ def run(
                     asked, stopped = asked + spent.asked, spent.stopped
                 for _ in _derive(plan, _requests(plan, stage, rows), book, rows):
                     pass
-            return _write(plan, rows, book.spent(), asked, stopped)
+            result = _write(plan, rows, book.spent(), asked, stopped)
+            report.write(plan.output, plan.recipe.license, plan.recipe.endpoint.model, len(rows.seeds), plan.recipe.seed)
+            return result
         finally:
             rows.close()
 

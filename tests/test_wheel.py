@@ -49,3 +49,12 @@ def test_the_sample_builds_outside_the_repository(installed: Path, tmp_path: Pat
     assert done.stderr.startswith(str(installed / "site"))
     assert json.loads(done.stdout.splitlines()[-1])["agreement"]["labelled"] >= 250
     assert (tmp_path / "runs" / "sample" / "report.html").is_file()
+
+
+def test_seeds_and_prompts_are_in_it(installed: Path, tmp_path: Path) -> None:
+    script = (
+        "from factory.cli import main; from synth.prompt import locked, names, prompt; assert len(names()) == len(locked()) == 8; main()"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(installed / "site")}
+    done = subprocess.run([sys.executable, "-c", script, "synth", "lint"], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "100 seeds, 0 findings\n"), done.stderr

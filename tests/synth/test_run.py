@@ -28,7 +28,7 @@ STAGES = [
     {"task": "paraphrase", "each": 2}, {"task": "self_instruct", "draws": 30}, {"task": "multi_turn", "limit": 20},
     {"task": "judge", "over": "accepted", "limit": 40}, {"task": "preference", "limit": 20},
 ]  # fmt: skip
-FILES = ("accepted.jsonl", "rejected.jsonl", "preferences.jsonl", "summary.json")
+FILES = ("accepted.jsonl", "rejected.jsonl", "preferences.jsonl", "summary.json", "synth-report.html", "README.md")
 
 
 def outputs(folder: str) -> list[bytes]:
