@@ -17,7 +17,7 @@ from factory.errors import UserError
 ROOMS: dict[str, tuple[str, str]] = {
     "corpus": ("corpus.cli", "Raw Taiwanese text in, a documented corpus out."),
     "classifiers": ("corpus.classifiers.cli", "Which Chinese, which threat, how good: train, score, evaluate."),
-    "synth": ("synth.cli", "From handwritten seeds to instruction data, each answer paid once."),
+    "synth": ("synth.cli", "Instruction data from handwritten seeds, each answer paid once."),
 }
 UsageError: Any = typer.BadParameter.__bases__[0]  # click's; typer brings its own copy of click since 0.17 and exports the name nowhere
 BAD_USAGE, UNEXPECTED, INTERRUPTED = 2, 3, 130  # and 0 done, 1 findings

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from synth.run import Result
 
 app = typer.Typer(
-    help="From handwritten seeds to instruction data, each answer paid once.",
+    help="Instruction data from handwritten seeds, each answer paid once.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
