@@ -77,3 +77,10 @@ def test_the_linter_finds_terms_lengths_sources_and_likeness(tmp_path: Path) -> 
     ]
     found = {(finding.id, finding.fault.split(":")[0]) for finding in lint(load([written(tmp_path, *rows)]))}
     assert {("a", "fact"), ("b", "answer"), ("c", "answer"), ("d", "is like a")} <= found
+
+
+def test_fifty_english_instructions_no_two_alike() -> None:
+    path = Path(bundled_paths()[0]).parent / "english" / "instructions.jsonl"
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    assert len({row["id"] for row in rows}) == len({row["instruction"] for row in rows}) == 50
+    assert {row["category"] for row in rows} == set(CATEGORIES) and all(set(row) == {"id", "category", "instruction"} for row in rows)
