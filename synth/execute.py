@@ -21,6 +21,7 @@ from synth.request import Request
 FIRST_WAIT, LONGEST_WAIT = 0.25, 20.0  # seconds before another try; doubled each time, full jitter
 _CHUNK = 500  # requests that are looked up at once
 DOWN = 8  # requests in a row that cannot be sent, with none answered yet: the endpoint is down
+_DOWN = "{}: cannot be reached. Start the endpoint or correct endpoint.base_url, then use `twllm synth retry`."
 
 
 class Spent(NamedTuple):
@@ -136,7 +137,7 @@ async def _execute(
             status, text, answer = await _try(provider, request, endpoint.attempts, limit)
             unreachable = unreachable + 1 if status == ledger.GAVE_UP and text == "APIConnectionError" else 0
             if unreachable >= DOWN and not answered:
-                raise UserError(f"{endpoint.base_url}: cannot be reached. Start the endpoint or correct endpoint.base_url.")
+                raise UserError(_DOWN.format(endpoint.base_url))
             charged = cost(price, answer.prompt_tokens, answer.completion_tokens)
             finished = datetime.now(UTC).isoformat(timespec="milliseconds")
             call = Call(request.key, status, endpoint.model, text, answer.prompt_tokens, answer.completion_tokens, charged, finished)
@@ -163,6 +164,8 @@ async def _execute(
         raise told or group from None
     finally:
         writing.cancel()
+    if unreachable and unreachable == asked:  # fewer than DOWN
+        raise UserError(_DOWN.format(endpoint.base_url))
     return Spent(asked, answered, asked - answered, spent, stopped)
 
 

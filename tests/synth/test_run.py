@@ -225,6 +225,15 @@ def test_wrong_settings_are_one_line(serve: Serve, recipe: Write, keys: dict[str
     assert "sk-bad" not in done.stderr
 
 
+def test_an_endpoint_that_was_down_for_a_few_requests_is_asked_again_by_retry(serve: Serve, recipe: Write, tmp_path: Path) -> None:
+    path = seeds(tmp_path, "颱風天要上班嗎？請說明一下。", "發票要怎麼對獎比較快？")
+    away = load_plan(recipe("http://127.0.0.1:9/v1", seeds=[path], endpoint={"attempts": 1}))
+    with pytest.raises(UserError, match=r"cannot be reached\. .*retry"):
+        run(away)
+    back = load_plan(recipe(serve().url, seeds=[path]))
+    assert run(back).rejected == {"no_answer": 2} and run(back, retry=True).accepted == 2
+
+
 def test_two_runs_on_one_ledger_and_a_ledger_that_is_none(serve: Serve, recipe: Write, tmp_path: Path) -> None:
     from factory import manifest
 
