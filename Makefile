@@ -50,10 +50,10 @@ $(VENV)/corpus.stamp: pyproject.toml constraints.txt
 	$(call install,corpus)
 
 $(VENV)/dev.stamp: pyproject.toml constraints.txt
-	$(call install,corpus$(comma)semantic$(comma)ray$(comma)s3$(comma)synth$(comma)dev)
+	$(call install,corpus$(comma)semantic$(comma)ray$(comma)s3$(comma)synth$(comma)curation$(comma)dev)
 
 $(VENV)/bench.stamp: pyproject.toml constraints.txt
-	$(call install,corpus$(comma)semantic$(comma)ray$(comma)s3$(comma)synth$(comma)dev$(comma)bench)
+	$(call install,corpus$(comma)semantic$(comma)ray$(comma)s3$(comma)synth$(comma)curation$(comma)dev$(comma)bench)
 
 comma := ,
 

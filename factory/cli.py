@@ -18,6 +18,8 @@ ROOMS: dict[str, tuple[str, str]] = {
     "corpus": ("corpus.cli", "Raw Taiwanese text in, a documented corpus out."),
     "classifiers": ("corpus.classifiers.cli", "Which Chinese, which threat, how good: train, score, evaluate."),
     "synth": ("synth.cli", "Instruction data from handwritten seeds, each answer paid once."),
+    "review": ("curation.cli", "Human review in Argilla: server, queue, agreement, export."),
+    "publish": ("factory.hub.cli", "A dataset with its card, ready for the Hub, or on it."),
 }
 UsageError: Any = typer.BadParameter.__bases__[0]  # click's; typer brings its own copy of click since 0.17 and exports the name nowhere
 BAD_USAGE, UNEXPECTED, INTERRUPTED = 2, 3, 130  # and 0 done, 1 findings

@@ -1,0 +1,1 @@
+"""What is asked of annotators, and what becomes of their answers."""

@@ -1,0 +1,1 @@
+"""Argilla on one machine: installed, started, watched, stopped, saved."""
