@@ -1,0 +1,26 @@
+"""Argilla's background worker, with our search engine known to it: `python -m twllm_argilla.worker`.
+
+Touches the file that TWLLM_REVIEW_READY names once everything is loaded and the queue answers.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def main() -> None:
+    """Works until it is told to stop. One process at a time: each job runs in a fork of its own."""
+    import twllm_argilla.register  # noqa: F401
+    from argilla_server.jobs import hub_jobs, webhook_jobs  # noqa: F401  loaded once here, not in every job
+    from argilla_server.jobs.queues import DEFAULT_QUEUE, HIGH_QUEUE, REDIS_CONNECTION
+    from rq.worker_pool import WorkerPool
+
+    REDIS_CONNECTION.ping()
+    if ready := os.environ.get("TWLLM_REVIEW_READY"):
+        Path(ready).touch(mode=0o600)
+    WorkerPool(connection=REDIS_CONNECTION, queues=[HIGH_QUEUE.name, DEFAULT_QUEUE.name], num_workers=1).start()
+
+
+if __name__ == "__main__":
+    main()
