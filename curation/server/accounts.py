@@ -11,7 +11,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from curation.server import environment, health
-from curation.server.instance import OWNER, WORKSPACE, Account, Home, new_account, read_accounts, read_settings, write_settings
+from curation.server.instance import (
+    OWNER,
+    WORKSPACE,
+    Account,
+    Home,
+    new_account,
+    read_accounts,
+    read_settings,
+    write_accounts,
+    write_settings,
+)
 from factory.errors import UserError
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
@@ -28,16 +38,16 @@ class Asked(NamedTuple):
 
 def wanted(place: Home, asked: Asked) -> tuple[tuple[str, Account, tuple[Account, ...]], bool]:
     """The accounts that are to be there, and whether any is new. None is ever taken away."""
-    names = _names(asked.annotators)
+    named = _names(asked.annotators)
     if place.accounts.exists():
         workspace, owner, annotators = read_accounts(place)
         for given, kept, option in ((asked.owner, owner.name, "--owner"), (asked.workspace, workspace, "--workspace")):
             if given and given != kept:
                 raise UserError(f"{option} {given}: this server was set up with {kept}; choose another folder with --home")
-        missing = [name for name in names if name not in {account.name for account in annotators}]
+        missing = [name for name in named if name not in {account.name for account in annotators}]
     else:
         workspace, owner, annotators = _named(asked.workspace or WORKSPACE), new_account(_named(asked.owner or OWNER)), ()
-        missing = names or _names("3")
+        missing = named or _names("3")
     if owner.name in missing:
         raise UserError(f"--annotators {owner.name}: that is the owner; choose another name")
     everyone = (*annotators, *(new_account(name) for name in missing))
@@ -59,17 +69,38 @@ def _named(name: str) -> str:
 
 
 def unshown(place: Home) -> tuple[Account, ...]:
+    """The accounts whose passwords have not been printed yet."""
     settings = read_settings(place)
-    if settings and settings.accounts_shown:
-        return ()
     _, owner, annotators = read_accounts(place)
-    return (owner, *annotators)
+    return tuple(account for account in (owner, *annotators) if settings is None or account.name not in settings.shown)
 
 
-def mark_shown(place: Home) -> None:
-    """The accounts were printed; `up` will not print them again."""
+def mark_shown(place: Home, printed: tuple[Account, ...]) -> None:
+    """They were printed; `up` will not print them again."""
     if settings := read_settings(place):
-        write_settings(place, settings._replace(accounts_shown=True))
+        write_settings(place, settings._replace(shown=(*settings.shown, *(account.name for account in printed))))
+
+
+def names(place: Home) -> list[str]:
+    _, owner, annotators = read_accounts(place)
+    return [owner.name, *(account.name for account in annotators)]
+
+
+def renew(place: Home, name: str, python_environment: Mapping[str, str]) -> Account:
+    """A new password and key for an account, in the database and on file. Raises UserError where there is none of that name."""
+    workspace, owner, annotators = read_accounts(place)
+    everyone = (owner, *annotators)
+    if name not in {account.name for account in everyone}:
+        raise UserError(f"no account {name!r}; there are {', '.join(names(place))}")
+    renewed = new_account(name)
+    now = tuple(renewed if account.name == name else account for account in everyone)
+    write_accounts(place, workspace, now[0], now[1:])
+    try:
+        set_up(place, environment.ensure(place.log("install")), python_environment, (name,))
+    except BaseException:
+        write_accounts(place, workspace, owner, annotators)  # what still opens the door
+        raise
+    return renewed
 
 
 def set_up(place: Home, made: Path, python_environment: Mapping[str, str], reset: tuple[str, ...] = ()) -> dict[str, Any]:

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Annotated
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    from curation.server.instance import Account
+
+FINDINGS = 1
 HOME = Annotated[str | None, typer.Option("--home", help="The server's folder [$TWLLM_REVIEW_HOME, ~/.local/share/twllm/review].")]
 JSON = Annotated[bool, typer.Option("--json", help="For programs: one JSON object.")]
 
 
 def add(app: typer.Typer) -> None:
     """Puts the verbs into `twllm review`."""
-    for verb in (up, down):
+    for verb in (up, down, status, logs, account, backup, restore):
         app.command()(verb)
 
 
@@ -26,43 +32,151 @@ def up(
     port: Annotated[int | None, typer.Option(help="Port on loopback; 0: any free one [as before; first time 6900 or a free one].")] = None,
     as_json: JSON = False,
 ) -> None:
-    """Start Argilla on this machine, or what is missing of it. The first time: installs it and creates accounts."""
+    """Start Argilla on this machine, or what is missing of it. The first time: install it and create accounts."""
     from curation.server import accounts as roster
     from curation.server import instance, lifecycle
 
     place = instance.home(home)
-    asked = roster.Asked(annotators, owner, workspace, port)
-    started = lifecycle.up(place, asked, lambda line: print(line, file=sys.stderr, flush=True))
-    server = started.instance
+    started = lifecycle.up(place, roster.Asked(annotators, owner, workspace, port), _say)
+    server, new = started.instance, started.new_accounts
     if as_json:
-        shown = [account._asdict() for account in started.new_accounts]
-        print(json.dumps({"home": server.home, "url": server.url, "workspace": server.workspace, "already_up": started.already,
-                          "accounts": shown}, ensure_ascii=False))  # fmt: skip
+        told = {"home": server.home, "url": server.url, "workspace": server.workspace, "already_up": started.already}
+        _print_json(told | {"new_accounts": [one._asdict() for one in new]})
     else:
         print(f"Argilla is {'already up' if started.already else 'up'}: {server.url}")
-        if started.new_accounts:
-            _print_accounts(server, started.new_accounts, place.accounts)
-    if started.new_accounts:
-        roster.mark_shown(place)
-
-
-def _print_accounts(server: object, accounts: tuple[object, ...], file: object) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("account", "password", "API key", title="Accounts, shown this once", title_justify="left")
-    for name, password, key in accounts:  # type: ignore[attr-defined]
-        table.add_row(name, password, key)
-    Console(soft_wrap=True, width=200).print(table)
-    print(f"They are kept, readable by you alone, in {file}")
+        if new:
+            _print_accounts("Accounts, shown this once", new)
+            print(f"They are kept, readable by you alone, in {place.accounts}")
+    if new:
+        roster.mark_shown(place, new)
 
 
 def down(home: HOME = None, as_json: JSON = False) -> None:
     """Stop worker, web server and Redis of this folder; nothing else."""
     from curation.server import instance, lifecycle
 
-    stopped = lifecycle.down(instance.home(home), lambda line: print(line, file=sys.stderr, flush=True))
+    stopped = lifecycle.down(instance.home(home), _say)
     if as_json:
-        print(json.dumps({"stopped": stopped}))
+        _print_json({"stopped": stopped})
     else:
         print(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing was running.")
+
+
+def status(home: HOME = None, as_json: JSON = False) -> None:
+    """How the server is doing. Exit code 0: up; 1: not, or not wholly."""
+    from curation.server import instance
+    from curation.server import status as state
+
+    found = state.of(instance.home(home))
+    if as_json:
+        _print_json(found._asdict())
+    else:
+        print(f"{found.state}{f': {found.url}' if found.state == 'up' else ''} ({found.home})")
+        for role, number in found.processes.items():
+            print(f"  {role:<7} {f'process {number}' if number else 'not running'}")
+        if found.processes:
+            print(f"  database {found.database_bytes / 1e6:,.1f} MB; {found.free_bytes / 1e9:,.1f} GB of disk free")
+        if found.strays:
+            print(f"  {found.strays} left-over process(es) of an earlier start")
+        if found.note:
+            print(f"  {found.note}")
+    if found.state != "up":
+        raise typer.Exit(FINDINGS)
+
+
+def logs(
+    source: Annotated[str, typer.Argument(help="server, worker, redis, setup or install [the first three].")] = "",
+    home: HOME = None,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many of the last lines.")] = 40,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is said from now on, until interrupted.")] = False,
+) -> None:
+    """What Argilla's processes have said."""
+    from curation.server import instance
+    from curation.server import logs as said
+
+    paths = said.chosen(instance.home(home), source)
+    for name, path in paths.items():
+        for line in said.last_lines(path, lines):
+            print(line if source else f"{name:<7}| {line}")
+    if follow:
+        for name, line in said.follow(paths):
+            print(line if source else f"{name:<7}| {line}", flush=True)
+
+
+def account(
+    name: Annotated[str, typer.Argument(help="Whose [list them all].")] = "",
+    home: HOME = None,
+    reset: Annotated[bool, typer.Option("--reset", help="Give it a new password and API key, and show them once.")] = False,
+    as_json: JSON = False,
+) -> None:
+    """List the accounts, without what opens them; or give one a new password and key."""
+    from curation.server import accounts as roster
+    from curation.server import instance, lifecycle
+    from factory.errors import UserError
+
+    place = instance.home(home)
+    if instance.read_settings(place) is None:
+        raise UserError(f"no review server in {place.path}; start one with `twllm review up`")
+    if reset and not name:
+        raise UserError("--reset wants the name of an account: twllm review account NAME --reset")
+    if reset:
+        renewed = lifecycle.renew_account(place, name, _say)
+        if as_json:
+            _print_json(renewed._asdict())
+        else:
+            _print_accounts("Shown this once; logins made before end within a day", [renewed])
+        return
+    workspace, owner, annotators = instance.read_accounts(place)
+    found = {one.name: role for role, group in (("owner", [owner]), ("annotator", annotators)) for one in group if name in ("", one.name)}
+    if not found:
+        raise UserError(f"no account {name!r}; there are {', '.join(roster.names(place))}")
+    if as_json:
+        _print_json({"workspace": workspace, "accounts": found})
+    else:
+        print("\n".join(f"{one}  {role}" for one, role in found.items()))
+
+
+def backup(file: Annotated[Path, typer.Argument(help="Where to write it, as .tar.zst.")], home: HOME = None, as_json: JSON = False) -> None:
+    """Write records, answers, accounts and keys into one file; the server may run. Whoever has it can log in."""
+    from curation.server import instance, lifecycle
+
+    saved = lifecycle.save_backup(instance.home(home), file, _say)
+    if as_json:
+        _print_json(saved._asdict())
+    else:
+        print(f"Saved {saved.path} ({saved.bytes / 1e6:,.1f} MB). It holds passwords and keys: keep it as you would keep those.")
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(help="What `twllm review backup` wrote.")],
+    home: HOME = None,
+    force: Annotated[bool, typer.Option("--force", help="Set aside what is in the folder now.")] = False,
+    as_json: JSON = False,
+) -> None:
+    """Make a server's folder from a backup. Start it with `twllm review up`."""
+    from curation.server import instance, lifecycle
+
+    place = instance.home(home)
+    aside = lifecycle.restore_backup(place, file, force)
+    if as_json:
+        _print_json({"home": str(place.path), "set_aside": aside})
+    else:
+        print(f"Restored {place.path}{f'; what was there is now {aside}' if aside else ''}. Start it with `twllm review up`.")
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _print_json(content: object) -> None:
+    print(json.dumps(content, ensure_ascii=False))
+
+
+def _print_accounts(title: str, accounts: Sequence[Account]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("account", "password", "API key", title=title, title_justify="left")
+    for one in accounts:
+        table.add_row(one.name, one.password, one.api_key)
+    Console(width=None if sys.stdout.isatty() else 120).print(table)

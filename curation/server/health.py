@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
+import hmac
+import http.client
 import json
 import re
+import secrets
 import shutil
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 from curation.server import redis
-from curation.server.instance import Home, read_accounts, url
+from curation.server.instance import Home, read_accounts, secret_of, url
 from factory.errors import UserError
 
 FREE_BYTES = 256 << 20  # Argilla copies its pages (12 MB) at each start; the rest is room for records
 
 
 def all_answer(place: Home, port: int) -> bool:
-    """Whether the server on that port is this folder's: it knows the owner's key. And Redis answers."""
-    _, owner, _ = read_accounts(place)
-    return _who(port, owner.api_key) == owner.name and redis.answers(place)
+    """Whether Redis answers, and this folder's server on that port."""
+    return server_answers(place, port) and redis.answers(place)
 
 
 def server_answers(place: Home, port: int) -> bool:
+    """Whether what listens there is this folder's server, and its database knows the owner.
+
+    It has to prove that it knows the folder's mark before it is sent a key: the port may have become someone else's.
+    """
+    nonce = secrets.token_hex(16)
+    proof = hmac.new(secret_of(place)["mark"].encode(), nonce.encode(), "sha256").hexdigest()
+    if not hmac.compare_digest(str(_asked(port, f"/twllm/alive?{nonce}", {}).get("proof", "")), proof):
+        return False
     _, owner, _ = read_accounts(place)
-    return _who(port, owner.api_key) == owner.name
+    return _asked(port, "/api/v1/me", {"X-Argilla-Api-Key": owner.api_key}).get("username") == owner.name
 
 
 def last_words(log: str, place: Home) -> str:
@@ -34,16 +45,16 @@ def last_words(log: str, place: Home) -> str:
     return " / ".join(line[:200] for line in lines[-2:]) or "it said nothing"
 
 
-def _who(port: int, api_key: str) -> str:
-    """The name of the account that the key belongs to; empty where nobody answers or knows it."""
-    asked = urllib.request.Request(f"{url(port)}/api/v1/me", headers={"X-Argilla-Api-Key": api_key})  # noqa: S310  our own address
+def _asked(port: int, path: str, headers: dict[str, str]) -> dict[str, Any]:
+    """A JSON object; empty where nobody answers, or something else."""
+    request = urllib.request.Request(url(port) + path, headers=headers)  # noqa: S310  our own address
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback, whatever proxy is set
     try:
-        with opener.open(asked, timeout=5.0) as answer:
+        with opener.open(request, timeout=10.0) as answer:
             found = json.loads(answer.read(1 << 16))
-            return str(found.get("username", "")) if isinstance(found, dict) else ""
-    except (OSError, ValueError):
-        return ""
+            return found if isinstance(found, dict) else {}
+    except (OSError, ValueError, http.client.HTTPException):
+        return {}
 
 
 def free_bytes(path: Path) -> int:

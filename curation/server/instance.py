@@ -42,7 +42,7 @@ class Settings(NamedTuple):
 
     port: int
     schema: str = ""  # revision of the database, as Argilla's migrations name it; empty before the first migration
-    accounts_shown: bool = False
+    shown: tuple[str, ...] = ()  # names of the accounts whose passwords were printed
 
 
 class Home(NamedTuple):
@@ -130,7 +130,7 @@ def read_settings(place: Home) -> Settings | None:
         return None
     found = read_private(place.settings)
     try:
-        return Settings(int(found["port"]), str(found.get("schema", "")), bool(found.get("accounts_shown", False)))
+        return Settings(int(found["port"]), str(found.get("schema", "")), tuple(map(str, found.get("shown", ()))))
     except (KeyError, TypeError, ValueError, AttributeError):
         raise UserError(f"{place.settings} states no port; restore the folder from a backup with `twllm review restore`") from None
 
@@ -142,7 +142,7 @@ def write_settings(place: Home, settings: Settings) -> None:
 def secret_of(place: Home) -> dict[str, str]:
     """The key that signs logins, and the mark by which this folder's processes are known. Made the first time."""
     if not place.secrets.exists():
-        write_private(place.secrets, {"auth_secret_key": secrets.token_hex(AUTH_KEY_BYTES), "mark": secrets.token_hex(8)})
+        write_private(place.secrets, {"auth_secret_key": secrets.token_hex(AUTH_KEY_BYTES), "mark": secrets.token_hex(16)})
     found = read_private(place.secrets)
     if not isinstance(found, dict) or not all(isinstance(found.get(key), str) and found[key] for key in ("auth_secret_key", "mark")):
         raise UserError(f"{place.secrets} lacks its keys; restore the folder from a backup with `twllm review restore`")

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from curation.server import accounts, environment, health, ports, processes, redis
+from curation.server import accounts, backup, environment, health, ports, processes, redis
 from curation.server.accounts import Asked
 from curation.server.instance import (
     LOOPBACK,
@@ -72,6 +72,28 @@ def down(place: Home, say: Say = lambda line: None) -> list[str]:
         return stopped
 
 
+def renew_account(place: Home, name: str, say: Say = lambda line: None) -> Account:
+    """A new password and API key for one account; the server may run."""
+    with _alone(place, say):
+        settings = read_settings(place)
+        return accounts.renew(place, name, python_environment(place, settings.port if settings else 0))
+
+
+def save_backup(place: Home, target: Path, say: Say = lambda line: None) -> backup.Saved:
+    """See `backup.save`; no start or stop of the same folder meanwhile."""
+    if not place.path.is_dir():
+        raise UserError(f"no review server in {place.path} to back up; choose its folder with --home")
+    with _alone(place, say):
+        return backup.save(place, target)
+
+
+def restore_backup(place: Home, source: Path, force: bool = False) -> str | None:
+    """See `backup.restore`. Raises UserError while a server runs in that folder."""
+    if any(processes.running(place, role) for role in processes.ROLES) or (place.secrets.exists() and processes.marked(place)):
+        raise UserError(f"a review server runs in {place.path}; stop it with `twllm review down` first")
+    return backup.restore(place, source, force)
+
+
 def python_environment(place: Home, port: int) -> dict[str, str]:
     """What Argilla's processes see of the world: the plugin, their settings, none of it secret."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("ARGILLA_", "PYTHON", "HF_", "UVICORN_", "USERNAME"))}
@@ -79,6 +101,7 @@ def python_environment(place: Home, port: int) -> dict[str, str]:
         "PYTHONPATH": str(environment.PLUGIN),
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
+        "COLUMNS": "160",  # of the worker's log
         "TMPDIR": str(place.temporary),
         "TWLLM_REVIEW_HOSTS": f"{LOOPBACK}:{port},localhost:{port}",
         "TWLLM_REVIEW_SECRETS": str(place.secrets),
@@ -107,8 +130,7 @@ def _start(place: Home, asked: Asked, settings: Settings | None, say: Say) -> St
     if not (settings and processes.running(place, "server") and asked.port in (None, 0, port) and health.server_answers(place, port)):
         processes.stop_role(place, "server", STOP_SECONDS["server"])
         port = ports.choose(asked.port, settings.port if settings else None)
-    shown = settings.accounts_shown if settings and not new else False
-    settings = Settings(port, settings.schema if settings else "", shown)
+    settings = settings._replace(port=port) if settings else Settings(port)
     if new:
         write_accounts(place, *roster)
     secret_of(place)

@@ -112,14 +112,17 @@ def stop_role(place: Home, role: str, seconds: float) -> bool | None:
     return ended
 
 
+def strays(place: Home) -> list[Known]:
+    """This folder's processes that no note tells of: children of a killed one, or those of a start that was killed."""
+    noted = {known.pid for role in ROLES if (known := running(place, role))}
+    return [known for known in marked(place) if not _descends(known.pid, noted)]
+
+
 def stop_strays(place: Home) -> int:
-    """Ends this folder's processes that no note tells of: children of a killed one, or those of a start that was killed."""
-    noted = {running(place, role) for role in ROLES}
-    kept = {known.pid for known in noted if known}
-    strays = [known for known in marked(place) if known.pid not in kept and not _descends(known.pid, kept)]
-    for known in strays:
+    found = strays(place)
+    for known in found:
         stop(known, 5.0)
-    return len(strays)
+    return len(found)
 
 
 def _descends(pid: int, ancestors: set[int]) -> bool:

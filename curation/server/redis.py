@@ -17,7 +17,7 @@ def socket_path(place: Home) -> Path:
     path = place.run / "redis.sock"
     if len(str(path).encode()) <= _LONGEST_SOCKET_PATH:
         return path
-    folder = Path(tempfile.gettempdir()) / f"twllm-{secret_of(place)['mark']}"
+    folder = Path(tempfile.gettempdir()) / f"twllm-{secret_of(place)['mark'][:16]}"
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.is_symlink() or folder.stat().st_uid != place.path.stat().st_uid or folder.stat().st_mode & 0o077:
         raise UserError(f"{folder} is not private to you; delete it, or choose a shorter --home")

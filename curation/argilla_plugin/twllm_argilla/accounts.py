@@ -56,7 +56,7 @@ async def ensure(asked: dict[str, Any]) -> list[str]:
 
 def main() -> None:
     asked = json.load(sys.stdin)
-    import twllm_argilla.register  # noqa: F401
+    from . import register  # noqa: F401
 
     schema = migrate()
     print(json.dumps({"schema": schema, "created": asyncio.run(ensure(asked))}))

@@ -13,10 +13,12 @@ import os
 import re
 from pathlib import Path
 
-from twllm_argilla.doors import App, Doors
-from twllm_argilla.throttle import Throttle
+from .doors import App, Doors
+from .throttle import Throttle
 
+MIN_KEY_CHARS = 32
 _INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
+_OUTSIDE_STYLE = re.compile(r"@import url\((['\"]?)https?://[^)]*\1\);?")
 
 
 def policy(static: Path) -> str:
@@ -44,21 +46,35 @@ def policy(static: Path) -> str:
     )
 
 
+def strip_outside_styles(static: Path) -> None:
+    """Takes the imports of Google's fonts out of the style sheets (Argilla's copy for this start); the system's fonts serve."""
+    for sheet in static.rglob("*.css"):
+        found = sheet.read_text(encoding="utf-8")
+        if found != (stripped := _OUTSIDE_STYLE.sub("", found)):
+            sheet.write_text(stripped, encoding="utf-8")
+
+
 def create() -> App:
     """Argilla's app, its search engine registered, within `Doors`. Raises KeyError where a setting is missing."""
     hosts = frozenset(name.strip().lower() for name in os.environ["TWLLM_REVIEW_HOSTS"].split(",") if name.strip())
     schemes = ("http", "https")
     origins = frozenset(f"{scheme}://{host}" for host in hosts for scheme in schemes)
-    if file := os.environ.get("TWLLM_REVIEW_SECRETS"):
-        os.environ["ARGILLA_AUTH_SECRET_KEY"] = json.loads(Path(file).read_bytes())["auth_secret_key"]
+    file = os.environ.get("TWLLM_REVIEW_SECRETS")
+    secrets = json.loads(Path(file).read_bytes()) if file else {}
+    if secrets:
+        os.environ["ARGILLA_AUTH_SECRET_KEY"] = secrets["auth_secret_key"]
+    if len(os.environ.get("ARGILLA_AUTH_SECRET_KEY", "")) < MIN_KEY_CHARS:
+        raise SystemExit(f"ARGILLA_AUTH_SECRET_KEY has under {MIN_KEY_CHARS} characters: logins could be forged; set a long, fixed one")
     os.environ["ARGILLA_CORS_ORIGINS"] = json.dumps(sorted(origins))
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
-    import twllm_argilla.register  # noqa: F401  before Argilla asks for its engine
     from argilla_server._app import app as argilla
 
+    from . import register  # noqa: F401  before Argilla asks for its engine
+
     static = next(route.app.directory for route in argilla.routes if getattr(route, "name", "") == "static")
-    return Doors(argilla, hosts, origins, policy(Path(static)), Throttle())
+    strip_outside_styles(Path(static))
+    return Doors(argilla, hosts, origins, policy(Path(static)), Throttle(), secrets.get("mark", ""))
 
 
 app = create()

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hmac
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
-from twllm_argilla.throttle import Throttle
+from .throttle import Throttle
 
 MAX_BODY_BYTES = 64 << 20  # five hundred long conversations are about 10 MB
 MAX_LOGIN_BYTES = 16 << 10
 LOGIN_PATH = "/api/v1/token"
+ALIVE_PATH = "/twllm/alive"
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _DISK_FULL = ("database or disk is full", "No space left on device", "disk I/O error")
 
@@ -25,14 +27,16 @@ class Doors:
     """Around an ASGI app: known host, own origin, bounded body, throttled login, safe headers, and words for a full disk.
 
     `hosts`: what the Host header may say, `127.0.0.1:6900` for example. A page elsewhere whose name was rebound to
-    the loopback address says another. `origins`: whose pages may write. `policy`: the Content-Security-Policy.
+    the loopback address says another. `origins`: whose pages may write. `policy`: the Content-Security-Policy. `mark`: a
+    secret of the instance's folder, by which it proves to `twllm review` that it is the one (never the key that signs logins).
     """
 
-    def __init__(self, app: App, hosts: frozenset[str], origins: frozenset[str], policy: str, throttle: Throttle) -> None:
+    def __init__(self, app: App, hosts: frozenset[str], origins: frozenset[str], policy: str, throttle: Throttle, mark: str = "") -> None:
         self.app = app
         self.hosts = hosts
         self.origins = origins
         self.throttle = throttle
+        self.mark = mark
         self.headers = [
             (b"content-security-policy", policy.encode()),
             (b"x-content-type-options", b"nosniff"),
@@ -58,6 +62,9 @@ class Doors:
             return await _answer(send, 421, "unknown_host", "This server does not answer to that host name.")
         if origin and scope["method"] not in _READING and origin.lower() not in self.origins:
             return await _answer(send, 403, "foreign_origin", "Pages of other origins may not write here.")
+        if self.mark and scope["path"] == ALIVE_PATH:
+            proof = hmac.new(self.mark.encode(), scope["query_string"], "sha256").hexdigest()
+            return await _json(send, 200, {"proof": proof})
         declared = _header(scope, b"content-length") or "0"
         login = scope["method"] == "POST" and scope["path"].rstrip("/") == LOGIN_PATH
         limit = MAX_LOGIN_BYTES if login else MAX_BODY_BYTES
@@ -156,7 +163,7 @@ async def _read(receive: Receive, limit: int) -> bytes | None:
     body = b""
     while True:
         message = await receive()
-        body += message.get("body", b"")
+        body += bytes(message.get("body", b""))
         if len(body) > limit:
             return None
         if not message.get("more_body", False):
@@ -198,7 +205,11 @@ async def _too_large(send: Send, limit: int) -> None:
 
 async def _answer(send: Send, status: int, code: str, said: str, headers: list[tuple[bytes, bytes]] | None = None) -> None:
     """In the form of Argilla's own errors."""
-    body = json.dumps({"detail": {"code": f"twllm::{code}", "params": {"detail": said}}}).encode()
-    start = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), *(headers or [])]
+    await _json(send, status, {"detail": {"code": f"twllm::{code}", "params": {"detail": said}}}, headers or [])
+
+
+async def _json(send: Send, status: int, content: object, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
+    body = json.dumps(content).encode()
+    start = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), *headers]
     await send({"type": "http.response.start", "status": status, "headers": start})
     await send({"type": "http.response.body", "body": body})

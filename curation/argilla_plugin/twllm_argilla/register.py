@@ -5,4 +5,4 @@ from __future__ import annotations
 import os
 
 if os.environ.get("ARGILLA_SEARCH_ENGINE", "").strip().lower() == "embedded":
-    import twllm_argilla.engine  # noqa: F401
+    from . import engine  # noqa: F401

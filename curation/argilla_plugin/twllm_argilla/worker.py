@@ -11,10 +11,11 @@ from pathlib import Path
 
 def main() -> None:
     """Works until it is told to stop. One process at a time: each job runs in a fork of its own."""
-    import twllm_argilla.register  # noqa: F401
     from argilla_server.jobs import hub_jobs, webhook_jobs  # noqa: F401  loaded once here, not in every job
     from argilla_server.jobs.queues import DEFAULT_QUEUE, HIGH_QUEUE, REDIS_CONNECTION
     from rq.worker_pool import WorkerPool
+
+    from . import register  # noqa: F401
 
     REDIS_CONNECTION.ping()
     if ready := os.environ.get("TWLLM_REVIEW_READY"):
