@@ -15,11 +15,14 @@ from typing import Any
 from argilla_server.database import sync_engine
 from argilla_server.search_engine.base import SearchEngine, SearchResponseItem, SearchResponses, TextQuery
 
-from . import search
+from . import search, similarity
+from .postgres import Postgres
 from .sqlite import Sqlite
 from .store import Store
 
 NAME = "embedded"
+
+_KINDS: dict[str, Callable[[], Store]] = {"sqlite": Sqlite, "postgresql": Postgres}
 
 _prepared = threading.Lock()
 _stores: dict[str, Store] = {}
@@ -30,9 +33,9 @@ def store() -> Store:
     with _prepared:
         if NAME not in _stores:
             kind = sync_engine.dialect.name
-            if kind != "sqlite":
+            if kind not in _KINDS:
                 raise ValueError(f"the search engine {NAME!r} works on SQLite and PostgreSQL, not on {kind!r}: set ARGILLA_DATABASE_URL")
-            made: Store = Sqlite()
+            made = _KINDS[kind]()
             with connect() as connection:
                 made.prepare(connection)
             _stores[NAME] = made
@@ -174,8 +177,10 @@ class EmbeddedEngine(SearchEngine):  # type: ignore[misc]
             raise ValueError(f"record {record.id} has no vector {vector_settings.name!r}")
         wanted = search.Wanted(str(dataset.id), *_text_query(query or None), filter, [], 0, max_results, None)
         sign = -1.0 if str(order) == "least_similar" else 1.0
-        target = search.Target(str(vector_settings.id), [sign * number for number in vector], str(record.id) if record else None, threshold)
-        total, found = await _call(search.similar, wanted, target)
+        target = similarity.Target(
+            str(vector_settings.id), [sign * number for number in vector], str(record.id) if record else None, threshold
+        )
+        total, found = await _call(similarity.similar, wanted, target)
         return SearchResponses(items=[SearchResponseItem(record_id=one, score=score) for one, score in found], total=total)
 
 

@@ -1,4 +1,6 @@
-"""Filters and orders as SQL. The records are the alias `d`; what one means follows Argilla's Elasticsearch engine (docs/review_search.md)."""
+"""Filters and orders as SQL, of records with the alias `d`. They mean what they mean to Argilla's Elasticsearch engine;
+docs/review_search.md tells the differences.
+"""
 
 # ruff: noqa: S608 (what is put together here are names of our own; values are bound)
 from __future__ import annotations
@@ -165,8 +167,9 @@ class Query:
             return NEVER
         numeric = kind in ("integer", "float", "rating")
         if isinstance(wanted, RangeFilter):
-            read = _number if numeric else _text
-            return self._between(value, read(wanted.ge), read(wanted.le))
+            least, greatest = map(_number if numeric else _text, (wanted.ge, wanted.le))
+            unread = (least is None) != (wanted.ge is None) or (greatest is None) != (wanted.le is None)
+            return NEVER if unread else self._between(value, least, greatest)
         if not isinstance(wanted, TermsFilter):
             raise ValueError(f"no engine knows the filter {wanted!r}")
         values = [_number(one) for one in wanted.values] if numeric else [str(one) for one in wanted.values]
@@ -194,7 +197,7 @@ class Query:
 
 
 def moment(value: Any, last: bool = False) -> str:
-    """A date and time as Argilla's tables hold it (UTC, microseconds). What a bound leaves out is the beginning, or with `last` the end of it.
+    """A date and time as Argilla's tables hold it (UTC, microseconds). What is left out is the first of its kind, or with `last` the last.
 
     Raises ValueError where it is neither an ISO date nor milliseconds since 1970.
     """

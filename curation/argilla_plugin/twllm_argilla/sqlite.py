@@ -2,58 +2,33 @@
 
 The triggers are plain SQL, so any program may write to the database. Texts need folding, which SQL cannot: they are
 indexed from the queue by whoever searches or writes next. A process killed at any moment leaves the queue as it stands.
+
+Each dataset has an FTS5 table with a column for each field and a token for each character; a word of any length is a
+phrase. Beside FTS5's trigrams that is a third of the size and a fifth of the time to make, and it knows words of one
+and two characters (benchmarks/review_search.py).
 """
 
 # ruff: noqa: S608 (what is put together here are names of our own; values are bound)
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import text as sql
 
 from . import text
-from .store import PREFIX, Clause, Index
+from .sqlite_schema import MIRRORED, TABLES, TRIGGERS, VERSION
+from .store import PREFIX, Clause, Index, Match
 
 BATCH_RECORDS = 500
 """Records indexed in one transaction: the longest that a writer waits, some tenths of a second."""
 
-_SCHEMA = 1
-_MIRRORED = "id, dataset_id, external_id, status, inserted_at, updated_at, metadata"
-_NEW = "NEW.id, NEW.dataset_id, NEW.external_id, NEW.status, NEW.inserted_at, NEW.updated_at, NEW.metadata"
-
-_TABLES = (
-    f"CREATE TABLE IF NOT EXISTS {PREFIX}meta (name TEXT PRIMARY KEY, value TEXT)",
-    f"""CREATE TABLE IF NOT EXISTS {PREFIX}record (doc INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, dataset_id TEXT NOT NULL,
-        external_id TEXT, status TEXT, inserted_at TEXT, updated_at TEXT, metadata TEXT)""",
-    f"CREATE INDEX IF NOT EXISTS {PREFIX}record_dataset ON {PREFIX}record (dataset_id)",
-    f"CREATE TABLE IF NOT EXISTS {PREFIX}queue (doc INTEGER PRIMARY KEY, dataset_id TEXT NOT NULL)",
-    f"CREATE INDEX IF NOT EXISTS {PREFIX}queue_dataset ON {PREFIX}queue (dataset_id)",
-    f"CREATE TABLE IF NOT EXISTS {PREFIX}index (number INTEGER PRIMARY KEY AUTOINCREMENT, dataset_id TEXT NOT NULL UNIQUE, fields TEXT NOT NULL)",
-)
-
-# An outer INSERT OR REPLACE fires no delete trigger, so the insert trigger clears what stood there; and its conflict
-# clause would govern the statements here, so none of them can conflict.
-_FORGET = """DELETE FROM {p}queue WHERE doc IN (SELECT doc FROM {p}record WHERE id = {row}.id);
-    INSERT INTO {p}queue SELECT doc, dataset_id FROM {p}record WHERE id = {row}.id;
-    DELETE FROM {p}record WHERE id = {row}.id;"""
-_ADD = f"""INSERT INTO {{p}}record ({_MIRRORED}) VALUES ({_NEW});
-    INSERT INTO {{p}}queue SELECT doc, dataset_id FROM {{p}}record WHERE id = NEW.id;"""
-_TRIGGERS = {
-    "insert": "AFTER INSERT ON records BEGIN " + _FORGET.format(p=PREFIX, row="NEW") + _ADD.format(p=PREFIX) + " END",
-    "delete": "AFTER DELETE ON records BEGIN " + _FORGET.format(p=PREFIX, row="OLD") + " END",
-    "moved": "AFTER UPDATE OF id, dataset_id ON records WHEN OLD.id <> NEW.id OR OLD.dataset_id <> NEW.dataset_id BEGIN "
-    + _FORGET.format(p=PREFIX, row="OLD")
-    + _FORGET.format(p=PREFIX, row="NEW")
-    + _ADD.format(p=PREFIX)
-    + " END",
-    "update": f"""AFTER UPDATE OF external_id, status, inserted_at, updated_at, metadata ON records BEGIN
-    UPDATE {PREFIX}record SET external_id = NEW.external_id, status = NEW.status, inserted_at = NEW.inserted_at,
-        updated_at = NEW.updated_at, metadata = NEW.metadata WHERE id = NEW.id; END""",
-    "text": f"""AFTER UPDATE OF fields ON records BEGIN
-    DELETE FROM {PREFIX}queue WHERE doc IN (SELECT doc FROM {PREFIX}record WHERE id = NEW.id);
-    INSERT INTO {PREFIX}queue SELECT doc, dataset_id FROM {PREFIX}record WHERE id = NEW.id; END""",
-}
+_GAP = "\x01"
+"""The token for white space; folding leaves no control character in a text."""
+_TOKENS = "".join(chr(code) for code in range(1, 128) if chr(code) != " " and not chr(code).isalnum()).replace("'", "''").replace('"', '""')
+_TOKENIZER = f"\"ascii tokenchars '{_TOKENS}'\""
 
 
 class Sqlite:
@@ -64,36 +39,28 @@ class Sqlite:
 
     def prepare(self, connection: Any) -> None:
         """Makes tables and triggers; makes all anew where a trigger is missing or edited, or the version is another."""
-        wanted = {f"{PREFIX}{name}": f"CREATE TRIGGER {PREFIX}{name} {body}" for name, body in _TRIGGERS.items()}
-        version = f"{_SCHEMA}.{text.VERSION}"
-        connection.execute(sql("BEGIN IMMEDIATE"))
-        try:
-            for table in _TABLES:
+        with _writing(connection):
+            for table in TABLES:
                 connection.execute(sql(table))
-            found = dict(
-                connection.execute(sql("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'records'")).all()
-            )
+            query = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND substr(name, 1, :length) = :prefix"
+            found = dict(connection.execute(sql(query), {"length": len(PREFIX), "prefix": PREFIX}).all())
             known = connection.execute(sql(f"SELECT value FROM {PREFIX}meta WHERE name = 'version'")).scalar()
-            if known != version or {name: body for name, body in found.items() if name.startswith(PREFIX)} != wanted:
-                self._rebuild(connection, found, wanted, version)
-            connection.execute(sql("COMMIT"))
-        except BaseException:
-            connection.execute(sql("ROLLBACK"))
-            raise
+            if known != VERSION or found != TRIGGERS:
+                self._rebuild(connection, list(found))
 
-    def _rebuild(self, connection: Any, found: dict[str, str], wanted: dict[str, str], version: str) -> None:
-        for name in found:
-            if name.startswith(PREFIX):
-                connection.exec_driver_sql(f"DROP TRIGGER {name}")
+    def _rebuild(self, connection: Any, triggers: list[str]) -> None:
+        for name in triggers:
+            connection.exec_driver_sql(f"DROP TRIGGER {name}")
         for dataset_id in connection.execute(sql(f"SELECT dataset_id FROM {PREFIX}index")).scalars().all():
             self._drop(connection, dataset_id)
         connection.execute(sql(f"DELETE FROM {PREFIX}queue"))
         connection.execute(sql(f"DELETE FROM {PREFIX}record"))
-        connection.execute(sql(f"INSERT INTO {PREFIX}record ({_MIRRORED}) SELECT {_MIRRORED} FROM records ORDER BY inserted_at, rowid"))
+        valid = MIRRORED.replace("metadata", "CASE WHEN json_valid(metadata) THEN metadata END")
+        connection.execute(sql(f"INSERT INTO {PREFIX}record ({MIRRORED}) SELECT {valid} FROM records ORDER BY inserted_at, rowid"))
         connection.execute(sql(f"INSERT INTO {PREFIX}queue SELECT doc, dataset_id FROM {PREFIX}record"))
-        for body in wanted.values():
+        for body in TRIGGERS.values():
             connection.exec_driver_sql(body)
-        connection.execute(sql(f"INSERT OR REPLACE INTO {PREFIX}meta VALUES ('version', :version)"), {"version": version})
+        connection.execute(sql(f"INSERT OR REPLACE INTO {PREFIX}meta VALUES ('version', :version)"), {"version": VERSION})
 
     def begin(self, connection: Any) -> None:
         """SQLite holds the state from the first read of the transaction on."""
@@ -115,20 +82,14 @@ class Sqlite:
             pass
 
     def drop(self, connection: Any, dataset_id: str) -> None:
-        """Drops the dataset's tables; records that it still has are queued."""
-        connection.execute(sql("BEGIN IMMEDIATE"))
-        try:
+        """Drops the dataset's table; records that it still has are queued."""
+        with _writing(connection):
             self._drop(connection, self.key(dataset_id))
-            connection.execute(sql("COMMIT"))
-        except BaseException:
-            connection.execute(sql("ROLLBACK"))
-            raise
 
     def _drain_batch(self, connection: Any, dataset_id: str) -> bool:
-        connection.execute(sql("BEGIN IMMEDIATE"))
-        try:
-            index = self._stored(connection, dataset_id)
-            fields = self._fields(connection, dataset_id)
+        """Whether there may be more."""
+        with _writing(connection):
+            index, fields = self._stored(connection, dataset_id), self._fields(connection, dataset_id)
             if index is None or index.fields != fields:
                 self._drop(connection, dataset_id)
                 index = self._create(connection, dataset_id, fields)
@@ -139,30 +100,30 @@ class Sqlite:
             ).all()
             if rows:
                 self._write(connection, index, rows)
-            connection.execute(sql("COMMIT"))
-        except BaseException:
-            connection.execute(sql("ROLLBACK"))
-            raise
         return len(rows) == BATCH_RECORDS
 
     def _write(self, connection: Any, index: Index, rows: list[Any]) -> None:
         docs = [{"doc": doc} for doc, _, _ in rows]
-        connection.execute(sql(f"DELETE FROM {index.text_table} WHERE doc = :doc"), docs)
-        columns = [f"c{i}" for i in range(len(index.fields))]
+        connection.execute(sql(f"DELETE FROM {index.text_table} WHERE rowid = :doc"), docs)
+        columns = _columns(index.fields)
         texts = [
-            {"doc": doc, **dict(zip(columns, text.of_record(fields, index.fields), strict=True))} for doc, kept, fields in rows if kept
+            {"doc": doc, **dict(zip(columns, map(_tokens, text.of_record(fields, index.fields)), strict=True))}
+            for doc, kept, fields in rows
+            if kept
         ]
         if texts:
-            insert = f"INSERT INTO {index.text_table} (doc{''.join(', ' + c for c in columns)}) VALUES (:doc{''.join(', :' + c for c in columns)})"
-            connection.execute(sql(insert), texts)
+            names = ", ".join(["rowid", *columns])
+            values = ", ".join([":doc", *(f":{column}" for column in columns)])
+            connection.execute(sql(f"INSERT INTO {index.text_table} ({names}) VALUES ({values})"), texts)
         connection.execute(sql(f"DELETE FROM {PREFIX}queue WHERE doc = :doc"), docs)
 
     def _create(self, connection: Any, dataset_id: str, fields: list[str]) -> Index:
         query = sql(f"INSERT INTO {PREFIX}index (dataset_id, fields) VALUES (:dataset, :fields) RETURNING number")
         number = connection.execute(query, {"dataset": dataset_id, "fields": json.dumps(fields)}).scalar()
         index = Index(number, dataset_id, fields)
-        columns = "".join(f", c{i} TEXT NOT NULL" for i in range(len(fields)))
-        connection.execute(sql(f"CREATE TABLE {index.text_table} (doc INTEGER PRIMARY KEY{columns})"))
+        connection.exec_driver_sql(
+            f"CREATE VIRTUAL TABLE {index.text_table} USING fts5({', '.join(_columns(fields) or ['c0'])}, tokenize = {_TOKENIZER})"
+        )
         return index
 
     def _drop(self, connection: Any, dataset_id: str) -> None:
@@ -186,20 +147,27 @@ class Sqlite:
         rows = connection.execute(query, {"dataset": dataset_id}).all()
         return [name for name, settings in rows if json.loads(settings)["type"] in text.SEARCHED]
 
-    def matches(self, index: Index, words: list[str], field: str | None) -> Clause:
-        """Each word stands in the folded text of a field."""
+    def matches(self, index: Index, words: list[str], field: str | None) -> Match:
+        """One look-up in FTS5. Words are quoted there, so that no character is an operator."""
         columns = [f"c{i}" for i, name in enumerate(index.fields) if field in (None, name)]
+        source = f"{index.text_table} CROSS JOIN {self.records} d ON d.doc = {index.text_table}.rowid"
         if not words or not columns:
-            return Clause("0 = 1", {})
-        conditions = [" OR ".join(f"instr({column}, :word{n}) > 0" for column in columns) for n in range(len(words))]
-        joined = " AND ".join(f"({condition})" for condition in conditions)
-        return Clause(f"d.doc IN (SELECT doc FROM {index.text_table} WHERE {joined})", {f"word{n}": word for n, word in enumerate(words)})
+            return Match(source, "0 = 1", None, {})
+        phrases = " AND ".join('"' + _tokens(word).replace('"', '""') + '"' for word in words)
+        match = phrases if field is None else f"{{{' '.join(columns)}}} : ({phrases})"
+        return Match(source, f"{index.text_table} MATCH :words", f"-{index.text_table}.rank", {"words": match})
+
+    def vectors_version(self, connection: Any, settings_id: str) -> int | None:
+        """Counted by triggers."""
+        query = sql(f"SELECT version FROM {PREFIX}vectors WHERE settings_id = :settings")
+        return int(connection.execute(query, {"settings": self.key(settings_id)}).scalar() or 0)
 
     def shuffled(self, user_id: str) -> Clause:
-        """The remainders of multiples of the record's number, with a factor and a start of the user's own."""
+        """Squares modulo a prime of the record's number, with a factor and a start of the user's own."""
         seed = int(user_id.replace("-", ""), 16)
         values = {"factor": seed % 2_147_483_629 + 1, "start": (seed >> 64) % 2_147_483_647}
-        return Clause("(d.doc * :factor + :start) % 2147483647", values)
+        linear = "((d.doc * :factor + :start) % 2147483647)"
+        return Clause(f"{linear} * {linear} % 2147483647", values)
 
     def key(self, identifier: str) -> str:
         """Argilla's tables hold UUIDs as 32 hexadecimal digits."""
@@ -211,8 +179,8 @@ class Sqlite:
 
     def elements(self, column: str, path: list[str], alias: str) -> str:
         """SQLite's json_each; a name in the path is quoted and cannot hold a quote."""
-        steps = "".join('."' + step.replace('"', "") + '"' for step in path)
-        return f"json_each({column}, '${steps.replace(chr(39), chr(39) * 2)}') {alias}"
+        steps = "".join('."' + step.replace('"', "") + '"' for step in path).replace("'", "''").replace(":", "\\:")
+        return f"json_each({column}, '${steps}') {alias}"
 
     def as_text(self, alias: str) -> str:
         """Strings as they are; SQLite orders them by bytes."""
@@ -225,3 +193,23 @@ class Sqlite:
     def plain(self, column: str) -> str:
         """Text already."""
         return column
+
+
+@contextmanager
+def _writing(connection: Any) -> Iterator[None]:
+    connection.execute(sql("BEGIN IMMEDIATE"))
+    try:
+        yield
+        connection.execute(sql("COMMIT"))
+    except BaseException:
+        connection.execute(sql("ROLLBACK"))
+        raise
+
+
+def _columns(fields: list[str]) -> list[str]:
+    return [f"c{i}" for i in range(len(fields))]
+
+
+def _tokens(folded: str) -> str:
+    """A token for each character, as FTS5's tokenizer will see them."""
+    return " ".join(_GAP if character == " " else character for character in folded)

@@ -29,6 +29,17 @@ class Clause(NamedTuple):
     values: dict[str, Any]
 
 
+class Match(NamedTuple):
+    """Where the records are found that hold the words of a query."""
+
+    source: str
+    """FROM item with the records as `d`."""
+    condition: str
+    score: str | None
+    """How well a record fits, more is better; None where that is not known."""
+    values: dict[str, Any]
+
+
 class Store(Protocol):
     """SQLite or PostgreSQL. Connections are SQLAlchemy's, in autocommit mode: a method that writes opens and ends its transaction."""
 
@@ -55,8 +66,11 @@ class Store(Protocol):
     def drop(self, connection: Any, dataset_id: str) -> None:
         """Ends a dataset's index."""
 
-    def matches(self, index: Index, words: list[str], field: str | None) -> Clause:
-        """The condition that each of the words stands in a field (or in the one named) of the record `d`."""
+    def matches(self, index: Index, words: list[str], field: str | None) -> Match:
+        """Records in which each of the words stands in some field, or in the one named."""
+
+    def vectors_version(self, connection: Any, settings_id: str) -> int | None:
+        """Another number whenever vectors of these settings changed; None where that is not kept."""
 
     def shuffled(self, user_id: str) -> Clause:
         """An order of records that is another for each user, and always the same for one."""

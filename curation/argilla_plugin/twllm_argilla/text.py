@@ -1,8 +1,8 @@
 """What a search compares: a record's text per field, and the words of a query, both folded the same way.
 
-Folding ends the differences of width and case (ＡＢＣ, abc) by Unicode's NFKC and case folding, and makes any white space or control character
-one space. Simplified and Traditional characters stay apart. A word matches where it stands in the folded text as it is, so a
-word of Chinese needs no segmenter, and no character of a query has a meaning of its own.
+Folding ends the differences of width and case (ＡＢＣ, abc) by Unicode's NFKC and case folding, and makes any white space
+or control character one space. Simplified and Traditional characters stay apart. A word matches where it stands in the
+folded text as it is, so a word of Chinese needs no segmenter, and no character of a query has a meaning of its own.
 """
 
 from __future__ import annotations
@@ -42,8 +42,11 @@ def of_field(value: Any) -> str:
 
 
 def of_record(fields: str | dict[str, Any] | None, names: list[str]) -> list[str]:
-    """The folded text of the named fields, in that order; a field that a record lacks is empty."""
-    values = json.loads(fields) if isinstance(fields, str) else fields
+    """The folded text of the named fields, in that order; a field that a record lacks, or that is no JSON, is empty."""
+    try:
+        values = json.loads(fields) if isinstance(fields, str) else fields
+    except ValueError:
+        values = None
     known = values if isinstance(values, dict) else {}
     return [of_field(known.get(name)) for name in names]
 
