@@ -19,7 +19,7 @@ from factory.hub.shards import SHARD_BYTES
 
 _LISTING = ".sha256"
 _REMEDIES = {
-    Kind.CORPUS: "Build with '--use redistribute' and a policy that redacts these kinds; what it keeps on purpose passes with --accept-kept.",
+    Kind.CORPUS: "Build with '--use redistribute' and a policy that redacts these; what it keeps on purpose passes with --accept-kept.",
     Kind.ROWS: "State the licence of these rows or leave them out, replace what is named, and export again.",
     Kind.MODEL: "Take what is named out of these files.",
 }

@@ -110,18 +110,18 @@ def _told(where: str, secret: str) -> Iterator[None]:
     except OfflineModeIsEnabled:
         raise UserError(f"{where}: HF_HUB_OFFLINE is set. Unset it to publish, or use --dry-run.") from None
     except Exception as error:
-        chain = list(_chain(error))
-        answered = next((found for found in chain if isinstance(found, HfHubHTTPError)), None)
-        if answered is not None:
-            raise UserError(_clean(f"{where}: {_answer(answered)}", secret)) from None
-        if any(isinstance(found, httpx2.TransportError) for found in chain):
+        chain = _chain(error)
+        first = next((found for found in chain if isinstance(found, HfHubHTTPError | httpx2.TransportError)), None)
+        if isinstance(first, HfHubHTTPError):
+            raise UserError(_clean(f"{where}: {_answer(first)}", secret)) from None
+        if first is not None:
             told = "cannot be reached, or the connection was cut. Nothing is half published: run the command again"
             raise UserError(f"{where}: {told}.") from None
         if isinstance(error, ValueError) and "README.md" in str(error):
             told = f"the Hub does not take the card: {error}. Correct the header of the run's README.md"
             raise UserError(_clean(f"{where}: {told}.", secret)) from None
         if isinstance(error, ValueError | RuntimeError):
-            raise UserError(_clean(f"{where}: the upload failed: {error}. Run the command again.", secret)) from None
+            raise UserError(_clean(f"{where}: the upload failed: {str(error).rstrip('.')}. Run the command again.", secret)) from None
         raise
 
 
@@ -143,7 +143,7 @@ def _answer(error: Any) -> str:
         413: "the Hub finds the upload too large. Publish in parts",
         429: "the Hub asks to slow down. Run the command again later",
     }
-    return f"answer {status}{said}: {remedies.get(status, 'the Hub failed. Run the command again later')}."
+    return f"answer {status}{said}: {remedies.get(status, 'the Hub failed. Run the command again')}."
 
 
 def _clean(text: str, secret: str) -> str:
