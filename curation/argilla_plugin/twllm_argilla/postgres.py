@@ -159,7 +159,7 @@ class Postgres:
             connection.execute(sql(f"DROP TABLE IF EXISTS {index.text_table}"))
         connection.execute(sql(f"DELETE FROM {PREFIX}index WHERE dataset_id = :dataset"), values)
         connection.execute(sql(f"DELETE FROM {PREFIX}queue WHERE dataset_id = :dataset"), values)
-        again = f"INSERT INTO {PREFIX}queue (id, dataset_id) SELECT id, dataset_id FROM records WHERE dataset_id = :dataset ORDER BY inserted_at"
+        again = f"INSERT INTO {PREFIX}queue (id, dataset_id) SELECT id, dataset_id FROM records WHERE dataset_id = :dataset"
         connection.execute(sql(again), values)
 
     @staticmethod

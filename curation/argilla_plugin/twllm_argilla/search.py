@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from argilla_server.search_engine.base import FloatMetadataMetrics, IntegerMetadataMetrics, TermsMetrics
+from argilla_server.enums import SortOrder
+from argilla_server.search_engine.base import FloatMetadataMetrics, IntegerMetadataMetrics, MetadataFilterScope, Order, TermsMetrics
 from sqlalchemy import text as sql
 
 from . import text
@@ -18,6 +19,10 @@ from .store import Index, Match, Store
 
 MAX_TERMS = 2**14
 """Most terms in a property's metrics, as with Elasticsearch."""
+
+
+PRIORITY = "priority"
+"""The numeric metadata property that an annotator's records are ordered by, greatest first, where no other order is asked for."""
 
 
 class Wanted(NamedTuple):
@@ -82,7 +87,9 @@ def find(store: Store, connection: Any, wanted: Wanted) -> tuple[int, list[tuple
         if not order and match.score:
             order, score = ["score DESC"], match.score
         elif not order and wanted.user_id:
-            order = [query.add(store.shuffled(wanted.user_id))]
+            if query.schema.metadata.get(PRIORITY) in ("integer", "float"):
+                order = [query.order(Order(MetadataFilterScope(PRIORITY), SortOrder.desc))]
+            order.append(query.add(store.shuffled(wanted.user_id)))
         page = f"LIMIT {query.bind(wanted.limit)} OFFSET {query.bind(wanted.offset)}"
         statement = f"SELECT d.id, {score} AS score FROM {match.source} WHERE {condition} ORDER BY {', '.join([*order, store.tie])} {page}"
         rows = connection.execute(sql(statement), query.values).all()

@@ -1,7 +1,7 @@
 """What a search compares: a record's text per field, and the words of a query, both folded the same way.
 
 Folding ends the differences of width and case (ＡＢＣ, abc) by Unicode's NFKC and case folding, and makes any white space
-or control character one space. Simplified and Traditional characters stay apart. A word matches where it stands in the
+or control character one space; characters without width go. Simplified and Traditional characters stay apart. A word matches where it stands in the
 folded text as it is, so a word of Chinese needs no segmenter, and no character of a query has a meaning of its own.
 """
 
@@ -19,7 +19,8 @@ VERSION = 1
 SEARCHED = ("text", "chat", "custom")
 """Types of fields that are searched; an image is not."""
 
-_BLANK = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b\ufeff]+")
+_BLANK = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
+_UNSEEN = re.compile(r"[\u00ad\u200b-\u200d\u2060\ufeff]")  # zero width, soft hyphen, byte order mark
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
@@ -27,7 +28,7 @@ def fold(text: str) -> str:
     """The form in which texts and words are compared."""
     if text.isascii():
         return _BLANK.sub(" ", text.lower()).strip()
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", _SURROGATE.sub("�", text)).casefold())
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", _UNSEEN.sub("", _SURROGATE.sub("�", text))).casefold())
     return _BLANK.sub(" ", folded).strip()
 
 
