@@ -56,7 +56,7 @@ def save(place: Home, target: Path) -> Saved:
     secret_of(place)
     with tempfile.TemporaryDirectory(prefix=".backup.", dir=place.path) as folder:
         copy = Path(folder) / DATABASE
-        with closing(sqlite3.connect(f"file:{place.database}?mode=ro", uri=True)) as live, closing(sqlite3.connect(copy)) as saved:
+        with closing(sqlite3.connect(f"{place.database.as_uri()}?mode=ro", uri=True)) as live, closing(sqlite3.connect(copy)) as saved:
             live.backup(saved)
             saved.execute("PRAGMA journal_mode = DELETE")
         files = {DATABASE: copy, **{name: place.path / name for name in PRIVATE}}
@@ -179,7 +179,7 @@ def _stated(manifest: bytes, source: Path) -> dict[str, Any]:
 
 def _check_database(database: Path, source: Path) -> None:
     try:
-        with closing(sqlite3.connect(f"file:{database}?mode=ro&immutable=1", uri=True)) as opened:
+        with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro&immutable=1", uri=True)) as opened:
             opened.execute("PRAGMA trusted_schema = OFF")
             verdict = opened.execute("PRAGMA quick_check(1)").fetchone()[0]
             opened.execute("SELECT count(*) FROM users").fetchone()

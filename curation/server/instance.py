@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import string
 import tempfile
@@ -16,6 +17,7 @@ LOOPBACK = "127.0.0.1"
 WORKSPACE = "review"
 OWNER = "owner"
 AUTH_KEY_BYTES = 32
+_NOT_IN_URL = re.compile(r"[?#%\x00-\x1f\x7f]")
 _LETTERS_AND_DIGITS = string.ascii_letters + string.digits
 
 
@@ -92,7 +94,9 @@ def home(chosen: str | None = None) -> Home:
 
 
 def prepare(place: Home) -> None:
-    """Makes the folder and closes it to others. Raises UserError where it is not ours."""
+    """Makes the folder and closes it to others. Raises UserError where it is not ours, or its name cannot be."""
+    if _NOT_IN_URL.search(str(place.path)):
+        raise UserError(f"{str(place.path)!r} holds one of ? # % or a control character, which no database URL may; choose another --home")
     for folder in (place.path, place.logs, place.run, place.temporary):
         try:
             folder.mkdir(mode=0o700, parents=folder is place.path, exist_ok=True)

@@ -10,7 +10,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -146,8 +146,13 @@ def _signal(known: Known, number: signal.Signals) -> bool:
 
 
 def _ended(known: Known, seconds: float) -> bool:
+    return wait_until(lambda: began(known.pid) != known.began, seconds)
+
+
+def wait_until(true: Callable[[], bool], seconds: float) -> bool:
+    """Whether it became true in that time."""
     until = time.monotonic() + seconds
-    while began(known.pid) == known.began:
+    while not true():
         if time.monotonic() > until:
             return False
         time.sleep(_POLL_SECONDS)

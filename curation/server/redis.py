@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import tempfile
 from pathlib import Path
@@ -9,13 +10,13 @@ from pathlib import Path
 from curation.server.instance import Home, secret_of
 from factory.errors import UserError
 
-_LONGEST_SOCKET_PATH = 100  # the system's limit is 108 bytes, on macOS 104
+_SOCKET_PATH = re.compile(r"[A-Za-z0-9/._-]{1,100}")  # the system's limit is 108 bytes, on macOS 104; Redis's client trips over spaces
 
 
 def socket_path(place: Home) -> Path:
-    """Within the folder; where its path is too long for a socket, in a private folder of the system's temporary one."""
+    """Within the folder; where a socket cannot have its path, in a private folder of the system's temporary one."""
     path = place.run / "redis.sock"
-    if len(str(path).encode()) <= _LONGEST_SOCKET_PATH:
+    if _SOCKET_PATH.fullmatch(str(path)):
         return path
     folder = Path(tempfile.gettempdir()) / f"twllm-{secret_of(place)['mark'][:16]}"
     folder.mkdir(mode=0o700, exist_ok=True)
