@@ -82,7 +82,7 @@ def read(path: str, asked: str | None = None) -> Folder:
     taken = {"README.md", *(file for part in parts for file in part.paths)}
     stay = [name for name in names if kind is not Kind.MODEL and name not in taken]
     name = str(facts.get("name") or header.get("pretty_name") or os.path.basename(os.path.realpath(path)))
-    return Folder(path, kind, name, parts, facts, header, body, tuple(sorted({*stay, *left_out})))
+    return Folder(path, kind, " ".join(name.split()), parts, facts, header, body, tuple(sorted({*stay, *left_out})))
 
 
 def _plain_files(path: str) -> list[str]:

@@ -15,7 +15,7 @@ from factory.errors import UserError
 
 CONFIG_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*")
 SPLIT_NAME = re.compile(r"\w+(?:\.\w+)*", re.ASCII)  # as `datasets` has it
-_BLOCK = re.compile(r"\A\s*---\r?\n(?P<yaml>.*?)(?:\r?\n)?---[ \t]*(?:\r?\n|\Z)(?P<body>.*)\Z", re.DOTALL)
+_BLOCK = re.compile(r"\A\s*---\r?\n(?P<yaml>(?:.*?\r?\n)??)---[ \t]*(?:\r?\n|\Z)(?P<body>.*)\Z", re.DOTALL)
 _LANGUAGE = re.compile(r"[a-z]{2,3}")  # ISO 639-1 and 639-3; regions and scripts belong into language_bcp47
 # RFC 5646: language, script, region, variants, extensions, private use
 _TAG = re.compile(

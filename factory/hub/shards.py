@@ -10,7 +10,7 @@ from typing import IO, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-SHARD_BYTES = 500_000_000
+SHARD_BYTES = 490_000_000  # a footer of at most a few MB comes on top, and a file should stay below 500 MB
 BATCH_ROWS = 1_000
 BATCH_BYTES = 32 << 20  # of Arrow memory; one row may be larger
 
