@@ -42,7 +42,8 @@ class Scripted:
         """What the page shows of a dataset, most informative first; `lane="2"` filters as the link of a lane does."""
         filters = [{"type": "terms", "scope": {"entity": "response", "property": "status"}, "values": [status]}]
         filters += [
-            {"type": "terms", "scope": {"entity": "metadata", "metadata_property": name}, "values": [value]} for name, value in scope.items()
+            {"type": "terms", "scope": {"entity": "metadata", "metadata_property": name}, "values": [value]}
+            for name, value in scope.items()
         ]
         body = {
             "query": {},

@@ -204,7 +204,9 @@ def _check_export(home: Path, tmp_path: Path, plan: Plan, lanes: Counter[str], r
     assert result.rejected == {"verdict": expected["verdict"]}
     assert result.undecided == {"discarded": ASIDE, "gold_accuracy": expected["gold_accuracy"], "unanswered": SKIPPED}
     assert result.gold == GOLD
-    assert result.records == RECORDS + GOLD == result.exported + sum(result.rejected.values()) + sum(result.undecided.values()) + result.gold
+    assert (
+        result.records == RECORDS + GOLD == result.exported + sum(result.rejected.values()) + sum(result.undecided.values()) + result.gold
+    )
     assert result.low == []
 
     sft, pairs = read_rows(output / "sft.jsonl"), read_rows(output / "preferences.jsonl")
@@ -214,7 +216,10 @@ def _check_export(home: Path, tmp_path: Path, plan: Plan, lanes: Counter[str], r
     for row, pair in zip(fixed, pairs, strict=True):
         assert row["messages"][-1]["content"] == pair["chosen"][0]["content"] != pair["rejected"][0]["content"]
         assert "0912" not in row["messages"][-1]["content"]  # a corrected answer is redacted like any other
-        assert row["lineage"]["review"]["corrected_by"] in [*row["lineage"]["review"]["responses"], row["lineage"]["review"]["adjudication"]]
+        assert row["lineage"]["review"]["corrected_by"] in [
+            *row["lineage"]["review"]["responses"],
+            row["lineage"]["review"]["adjudication"],
+        ]
     for row in sft:
         assert row["review"]["by"] and all(by.startswith("annotator-") for by in row["review"]["by"])
         assert row["lineage"]["source"] == "cofacts" and row["license"] == "cc-by-sa-4.0"
