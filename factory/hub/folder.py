@@ -67,7 +67,6 @@ def read(path: str, asked: str | None = None) -> Folder:
     card = _read_small(f"{path}/README.md", MAX_CARD_BYTES) if "README.md" in names else ""
     header, body = split_card(card, f"{path}/README.md")
     facts = _facts(path, names)
-    left_out: list[str] = []
     weights = any(name.endswith(_WEIGHTS) for name in names)
     pickled = any(name.endswith((".bin", ".pt", ".pth")) for name in names) and "config.json" in names
     if asked == "model" or (asked is None and (weights or pickled)):
@@ -78,11 +77,11 @@ def read(path: str, asked: str | None = None) -> Folder:
         parts = _corpus_parts(path, facts)
     else:
         kind = Kind.ROWS
-        parts, left_out = _row_parts(path, names, header)
+        parts = _row_parts(path, names, header, facts)
     taken = {"README.md", *(file for part in parts for file in part.paths)}
     stay = [name for name in names if kind is not Kind.MODEL and name not in taken]
     name = str(facts.get("name") or header.get("pretty_name") or os.path.basename(os.path.realpath(path)))
-    return Folder(path, kind, " ".join(name.split()), parts, facts, header, body, tuple(sorted({*stay, *left_out})))
+    return Folder(path, kind, " ".join(name.split()), parts, facts, header, body, tuple(stay))
 
 
 def _plain_files(path: str) -> list[str]:
@@ -158,24 +157,47 @@ def _corpus_parts(path: str, facts: dict[str, Any]) -> tuple[Part, ...]:
     return tuple(Part("source-default" if source == "default" else source, "train", tuple(shards[source])) for source in order)
 
 
-def _row_parts(path: str, names: list[str], header: dict[str, Any]) -> tuple[tuple[Part, ...], list[str]]:
+def _row_parts(path: str, names: list[str], header: dict[str, Any], facts: dict[str, Any]) -> tuple[Part, ...]:
     """The splits that the card's header names, else a configuration for each JSONL file that is not what a run turned down."""
-    parts = list(_named_parts(header, path, names))
-    left_out: list[str] = []
-    if not parts:
-        listed = [name for name in names if name.endswith(".jsonl")]
-        left_out = [name for name in listed if name.startswith(_NOT_PUBLISHED)]
-        kept = [name for name in listed if name not in left_out]
+    named = list(_named_parts(header, path, names))
+    parts = [part for part in named if not any(_stays(path, name) for name in part.paths)]
+    if not named:
+        kept = [name for name in names if name.endswith(".jsonl") and not _stays(path, name)]
         for name in kept:
             config = name.removesuffix(".jsonl")
             _check_name(config, name, path)
             parts.append(Part("default" if len(kept) == 1 else config, "train", (name,)))
     for number, part in enumerate(parts):
+        _check_unchanged(part, path, facts)
         if part[:2] in [other[:2] for other in parts[:number]]:
             raise UserError(f"{path}/README.md: configs: {part.config!r} has the split {part.split!r} twice. List its files in one path.")
     if not parts:
-        raise UserError(f"{path}: holds nothing to publish: no corpus run, no *.jsonl, no *.safetensors. Name the folder of a run.")
-    return tuple(parts), left_out
+        raise UserError(
+            f"{path}: holds nothing to publish: no corpus run, no *.jsonl with conversations or preferences, no *.safetensors. Name a run."
+        )
+    return tuple(parts)
+
+
+def _stays(path: str, name: str) -> bool:
+    """Whether a file's rows were turned down, or are no turns of a conversation: labels for a classifier, say."""
+    if name.startswith(_NOT_PUBLISHED):
+        return True
+    with open(f"{path}/{name}", "rb") as stream:
+        first = next((line for line in stream if not line.isspace()), b"null")
+    try:
+        row = json.loads(first)
+    except (ValueError, RecursionError):
+        return False  # whoever reads the rows says what is wrong
+    return isinstance(row, dict) and not row.keys() & {"messages", "prompt", "chosen"}
+
+
+def _check_unchanged(part: Part, path: str, facts: dict[str, Any]) -> None:
+    """The card's figures are of the files as they were exported."""
+    listed = facts.get("files")
+    for name in part.paths:
+        stated = listed.get(name) if isinstance(listed, dict) else None
+        if isinstance(stated, dict) and "sha256" in stated and storage.sha256_file(f"{path}/{name}") != stated["sha256"]:
+            raise UserError(f"{path}/{name}: was changed after the export. Export again.")
 
 
 def _named_parts(header: dict[str, Any], path: str, names: list[str]) -> Iterator[Part]:

@@ -1,4 +1,4 @@
-"""What a review export says of itself, as the card tells it."""
+"""What a review export's manifest says of its people, as the card tells it."""
 
 from __future__ import annotations
 
@@ -6,47 +6,32 @@ from typing import Any
 
 
 def read(facts: dict[str, Any]) -> dict[str, Any] | None:
-    """The manifest's `review` in the card's words; None where there is none.
+    """Agreement by question, known answers by person, and the questions on which low agreement was accepted; None where nobody reviewed.
 
-    `records`, `annotators`, `gold_accuracy`, `threshold`, `low_agreement_accepted` and, by question, `alpha`, `low`, `high`, `units`.
+    Read are `agreement` (question, alpha, low, high, records, uniform), `gold_accuracy` (by, right, of) and `accepted_low_agreement`.
     """
-    found = facts.get("review")
-    if not isinstance(found, dict):
+    if not isinstance(facts.get("agreement"), list):
         return None
-    questions = found.get("questions")
-    listed = questions if isinstance(questions, dict) else {}
-    threshold = found.get("threshold")
-    asked = _number(threshold)
-    measured = {name: _number(row.get("alpha")) for name, row in listed.items()}
-    low = [name for name, alpha in measured.items() if alpha is not None and asked is not None and alpha < asked]
-    told = []
-    if _number(found.get("records")) is not None:
-        people = f" by {found['annotators']:,} annotators" if _number(found.get("annotators")) is not None else ""
-        told.append(f"{found['records']:,} records were reviewed{people}.")
-    if _number(found.get("gold_accuracy")) is not None:
-        told.append(f"Accuracy on questions with known answers: {found['gold_accuracy']:.1%}.")
-    if asked is not None:
-        told.append(f"Alpha asked for: {asked:g}.")
+    low = facts.get("accepted_low_agreement")
     return {
-        "summary": " ".join(told),
         "questions": [
-            {
-                "name": name,
-                "alpha": _decimal(row.get("alpha")),
-                "interval": f"{_decimal(row.get('low'))} to {_decimal(row.get('high'))}",
-                "units": row.get("units", "–"),
-            }
-            for name, row in listed.items()
+            {"name": str(row.get("question")), "agreement": _agreement(row), "records": row.get("records", "–")}
+            for row in _objects(facts["agreement"])
         ],
-        "low": bool(found.get("low_agreement_accepted")),
-        "low_questions": ", ".join(low),
+        "people": [
+            {"name": str(row.get("by")), "right": row.get("right", "–"), "of": row.get("of", "–")}
+            for row in _objects(facts.get("gold_accuracy"))
+        ],
+        "low": [str(name) for name in low] if isinstance(low, list) else [],
     }
 
 
-def _number(value: Any) -> float | None:
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+def _objects(value: Any) -> list[dict[str, Any]]:
+    return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
 
 
-def _decimal(value: Any) -> str:
-    number = _number(value)
-    return "–" if number is None else f"{number:.3f}"
+def _agreement(row: dict[str, Any]) -> str:
+    alpha, low, high = (row.get(name) for name in ("alpha", "low", "high"))
+    if isinstance(alpha, int | float):
+        return f"{alpha:.3f}" + (f" ({low:.3f} to {high:.3f})" if isinstance(low, int | float) and isinstance(high, int | float) else "")
+    return "everybody gave one answer" if row.get("uniform") else "not measured"

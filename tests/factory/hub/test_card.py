@@ -81,14 +81,25 @@ def test_a_model_without_a_licence(license: str | None, model_folder: Path, tmp_
 
 
 def test_a_review_is_told_with_its_flag(rows_folder: Path, tmp_path: Path) -> None:
-    manifest(rows_folder, review=REVIEW)
+    manifest(rows_folder, **REVIEW)
     body = card(rows_folder, tmp_path / "out")[1]
-    assert "500 records were reviewed by 3 annotators." in body
-    assert "| verdict | 0.712 | 0.600 to 0.800 | 100 |" in body
-    assert "**Low agreement was accepted.**" in body
-    assert "on fluency" in body
-    manifest(rows_folder, review={**REVIEW, "low_agreement_accepted": False})
-    assert "Low agreement" not in card(rows_folder, tmp_path / "again")[1]
+    assert "| verdict | 0.712 (0.600 to 0.800) | 100 |" in body
+    assert "| fluency | not measured | 0 |" in body
+    assert "| annotator-1 | 19 | 20 |" in body
+    assert "**People agreed too little on fluency.**" in body
+    assert "Not reviewed" not in body
+
+
+def test_a_review_that_the_run_tells_itself_is_not_told_twice(rows_folder: Path, tmp_path: Path) -> None:
+    manifest(rows_folder, **REVIEW)
+    with open(rows_folder / "README.md", "a", encoding="utf-8") as stream:
+        stream.write("\n## How it was reviewed\n\nBy three, with `--accept-low-agreement`.\n")
+    body = card(rows_folder, tmp_path / "out")[1]
+    assert body.count("## How it was reviewed") == 1
+    assert body.count("accept-low-agreement") == 1
+    text = (rows_folder / "README.md").read_text("utf-8")
+    (rows_folder / "README.md").write_text(text.replace("with `--accept-low-agreement`", "well"), "utf-8")
+    assert "**People agreed too little on fluency.**" in card(rows_folder, tmp_path / "again")[1]
 
 
 def test_verdicts_in_rows_without_a_manifest(rows_folder: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from factory.errors import UserError
 from factory.hub.folder import Kind, read
+from factory.storage import sha256_file
 from tests.factory.hub.conftest import conversation, write_rows
 
 
@@ -33,6 +34,34 @@ def test_a_folder_without_a_card(rows_folder: Path) -> None:
     assert "rejected.jsonl" in found.left_out
     (rows_folder / "preferences.jsonl").unlink()
     assert read(str(rows_folder)).parts == (("default", "train", ("accepted.jsonl",)),)
+
+
+def test_a_review_export(rows_folder: Path) -> None:
+    """Rows that were turned down, and labels for classifiers, stay even where the card names them."""
+    write_rows(rows_folder / "labels-quality.jsonl", [{"id": "a", "text": "x", "quality": 0.5}])
+    write_rows(rows_folder / "rejected.jsonl", [conversation(1, reason="verdict")])
+    write_rows(rows_folder / "undecided.jsonl", [{"id": "a", "reason": "tie", "answers": 2}])
+    names = {
+        "sft": "accepted.jsonl",
+        "preferences": "preferences.jsonl",
+        "rejected": "rejected.jsonl",
+        "labels-quality": "labels-quality.jsonl",
+    }
+    header(rows_folder, "configs:\n" + "".join(f"- config_name: {name}\n  data_files: {file}\n" for name, file in names.items()))
+    found = read(str(rows_folder))
+    assert [part.config for part in found.parts] == ["sft", "preferences"]
+    assert found.left_out == ("labels-quality.jsonl", "rejected.jsonl", "summary.json", "undecided.jsonl")
+    (rows_folder / "README.md").unlink()
+    assert [part.config for part in read(str(rows_folder)).parts] == ["accepted", "preferences"]
+
+
+def test_an_export_that_was_changed_afterwards(rows_folder: Path) -> None:
+    facts = {"name": "demo", "files": {"accepted.jsonl": {"sha256": sha256_file(str(rows_folder / "accepted.jsonl"))}}}
+    (rows_folder / "manifest.json").write_text(json.dumps(facts), "utf-8")
+    read(str(rows_folder))
+    write_rows(rows_folder / "accepted.jsonl", [conversation(1)])
+    with pytest.raises(UserError, match=r"accepted\.jsonl: was changed after the export"):
+        read(str(rows_folder))
 
 
 def test_splits_that_a_card_names(rows_folder: Path) -> None:

@@ -9,36 +9,53 @@ import pytest
 from factory.hub.review import read
 
 REVIEW: dict[str, Any] = {
-    "records": 500,
-    "annotators": 3,
-    "gold_accuracy": 0.95,
-    "threshold": 0.67,
-    "low_agreement_accepted": True,
-    "questions": {
-        "verdict": {"alpha": 0.71234, "low": 0.6, "high": 0.8, "units": 100},
-        "fluency": {"alpha": 0.5, "low": 0.4, "high": None, "units": 100},
-    },
+    "agreement": [
+        {
+            "question": "verdict",
+            "level": "nominal",
+            "alpha": 0.71234,
+            "low": 0.6,
+            "high": 0.8,
+            "records": 100,
+            "answers": 220,
+            "uniform": False,
+        },
+        {"question": "fluency", "level": "ordinal", "alpha": None, "low": None, "high": None, "records": 0, "answers": 0, "uniform": False},
+        {
+            "question": "safety",
+            "level": "nominal",
+            "alpha": None,
+            "low": None,
+            "high": None,
+            "records": 90,
+            "answers": 200,
+            "uniform": True,
+        },
+    ],
+    "gold_accuracy": [{"by": "annotator-1", "right": 19, "of": 20, "share": 0.95, "low": 0.76, "high": 0.99}],
+    "accepted_low_agreement": ["fluency"],
 }
 
 
 def test_all_that_is_stated() -> None:
-    told = read({"review": REVIEW})
-    assert told is not None
-    assert (
-        told["summary"]
-        == "500 records were reviewed by 3 annotators. Accuracy on questions with known answers: 95.0%. Alpha asked for: 0.67."
-    )
-    assert told["questions"][0] == {"name": "verdict", "alpha": "0.712", "interval": "0.600 to 0.800", "units": 100}
-    assert told["questions"][1]["interval"] == "0.400 to –"
-    assert told["low"]
-    assert told["low_questions"] == "fluency"
+    assert read(REVIEW) == {
+        "questions": [
+            {"name": "verdict", "agreement": "0.712 (0.600 to 0.800)", "records": 100},
+            {"name": "fluency", "agreement": "not measured", "records": 0},
+            {"name": "safety", "agreement": "everybody gave one answer", "records": 90},
+        ],
+        "people": [{"name": "annotator-1", "right": 19, "of": 20}],
+        "low": ["fluency"],
+    }
 
 
-@pytest.mark.parametrize("facts", [{}, {"review": None}, {"review": "yes"}])
+@pytest.mark.parametrize("facts", [{}, {"agreement": None}, {"agreement": {"labelled": 394}}])
 def test_none_is_none(facts: dict[str, Any]) -> None:
     assert read(facts) is None
 
 
 def test_little_is_stated() -> None:
-    told = read({"review": {}})
-    assert told == {"summary": "", "questions": [], "low": False, "low_questions": ""}
+    assert read({"agreement": []}) == {"questions": [], "people": [], "low": []}
+    assert read({"agreement": [3, {}], "gold_accuracy": 3, "accepted_low_agreement": "x"}) == {
+        "questions": [{"name": "None", "agreement": "not measured", "records": "–"}], "people": [], "low": [],
+    }  # fmt: skip
