@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
-import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from synth.ledger import Call
-    from synth.run import Result
+    from synth.output import Result
+    from synth.progress import Progress
+    from synth.recipe import Plan
 
 app = typer.Typer(
     help="Instruction data from handwritten seeds, each answer paid once.",
@@ -24,7 +23,7 @@ Recipe = Annotated[str, typer.Argument(help="Recipe: a YAML file, or the name of
 Output = Annotated[str | None, typer.Option("--output", help="Folder of the run; overrides the recipe's 'output'.", metavar="FOLDER")]
 OnPremise = Annotated[bool, typer.Option("--on-premise", help="Refuse an endpoint that is neither on this machine nor listed.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
-LINE_SECONDS = 5.0
+Batch = Annotated[bool, typer.Option("--batch", help="Ask through the endpoint's batch API: within a day, at its lower price.")]
 
 
 @app.command()
@@ -43,33 +42,44 @@ def lint(
 
 
 @app.command()
-def estimate(recipe: Recipe, output: Output = None, as_json: AsJson = False) -> None:
-    """Say what a run would take and cost, before anything is asked."""
+def estimate(
+    recipe: Recipe,
+    output: Output = None,
+    pilot: Annotated[
+        int | None, typer.Option("--pilot", min=1, help="Ask so many requests of each stage first, and go by them.", metavar="N")
+    ] = None,
+    on_premise: OnPremise = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a run would take and cost. Without --pilot nothing is asked."""
     from synth.recipe import load_plan
-    from synth.run import foresee
+    from synth.run import foresee, piloted
+    from synth.run import run as start
 
     plan = load_plan(recipe, output)
-    found, open_end = foresee(plan)
+    if pilot is not None:
+        start(piloted(plan, pilot), on_premise, watch=_watch(plan, as_json))
+    found, guess = foresee(plan)
     if as_json:
-        print(json.dumps({**found._asdict(), "cost": str(found.cost), "more_follows": open_end}))
+        print(json.dumps({**found._asdict(), "cost": str(found.cost), "guess": guess}))
         return
     currency, dated = plan.recipe.prices.currency, plan.recipe.prices.dated
     tokens = f"{found.prompt_tokens:,} tokens of prompts, {found.completion_tokens:,} of answers"
-    print(f"{found.requests:,} requests, {tokens}: {found.cost:.4f} {currency} (prices of {dated})")
-    if open_end:
-        print("Stages over accepted rows follow; how many requests they make is known once there are answers.")
+    print(f"{found.requests:,} requests to come, {tokens}: {found.cost:.4f} {currency} (prices of {dated})")
+    if guess:
+        print("Some stages have no answers yet: their lengths are the recipe's, and all their rows count as accepted. --pilot 10 measures.")
 
 
 @app.command()
-def run(recipe: Recipe, output: Output = None, on_premise: OnPremise = False, as_json: AsJson = False) -> None:
+def run(recipe: Recipe, output: Output = None, on_premise: OnPremise = False, batch: Batch = False, as_json: AsJson = False) -> None:
     """Ask for what the ledger lacks, and write the rows. Interrupted, the same command goes on."""
-    _run(recipe, output, on_premise, False, as_json)
+    _run(recipe, output, on_premise, False, batch, as_json)
 
 
 @app.command()
-def retry(recipe: Recipe, output: Output = None, on_premise: OnPremise = False, as_json: AsJson = False) -> None:
+def retry(recipe: Recipe, output: Output = None, on_premise: OnPremise = False, batch: Batch = False, as_json: AsJson = False) -> None:
     """Like run, and ask again what was given up."""
-    _run(recipe, output, on_premise, True, as_json)
+    _run(recipe, output, on_premise, True, batch, as_json)
 
 
 @app.command()
@@ -81,23 +91,18 @@ def status(recipe: Recipe, output: Output = None, as_json: AsJson = False) -> No
     _show(derive(load_plan(recipe, output), ask=False), as_json)
 
 
-def _run(recipe: str, output: str | None, on_premise: bool, again: bool, as_json: bool) -> None:
+def _run(recipe: str, output: str | None, on_premise: bool, again: bool, by_batch: bool, as_json: bool) -> None:
     from synth.recipe import load_plan
     from synth.run import run as start
 
     plan = load_plan(recipe, output)
-    begun, told, count, failed = time.monotonic(), time.monotonic(), 0, 0
+    _show(start(plan, on_premise, again, _watch(plan, as_json), by_batch=by_batch), as_json)
 
-    def note(call: Call) -> None:
-        nonlocal told, count, failed
-        count += 1
-        failed += call.status != "answered"
-        now = time.monotonic()
-        if now - told >= LINE_SECONDS:
-            told = now
-            print(f"{count:,} calls, {failed:,} without an answer, {count / (now - begun):.1f} a second", file=sys.stderr)
 
-    _show(start(plan, on_premise, again, note), as_json)
+def _watch(plan: Plan, as_json: bool) -> Progress:
+    from synth.progress import Progress
+
+    return Progress(plan.recipe.prices.currency, as_json)
 
 
 def _show(result: Result, as_json: bool) -> None:
@@ -112,6 +117,21 @@ def _show(result: Result, as_json: bool) -> None:
         print("Stopped at the cap. Raise 'cap' and run again to go on.")
     print(f"rows: {result.output}/accepted.jsonl")
     print(f"report: {result.output}/synth-report.html")
+
+
+@app.command()
+def export(
+    folders: Annotated[list[str], typer.Argument(help="Folders of finished runs or imports.", metavar="RUN...")],
+    output: Annotated[str, typer.Option("--output", help="Folder of the dataset.", metavar="FOLDER")],
+    chosen: Annotated[str | None, typer.Option("--selected", help="Only the rows of this file of 'select'.", metavar="FILE")] = None,
+) -> None:
+    """Bring runs together as one dataset in TRL's forms, with card and manifest."""
+    from synth.export import export as bring
+
+    found = bring(folders, output, chosen)
+    print(f"{output}: {found.conversations:,} conversations, {found.preferences:,} preferences")
+    for reason, number in found.left.items():
+        print(f"  left out: {reason} {number:,}")
 
 
 @app.command()

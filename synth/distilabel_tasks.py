@@ -14,8 +14,9 @@ from distilabel.errors import DistilabelUserError
 from distilabel.steps.tasks import Task as DistilabelTask
 from pydantic import PrivateAttr
 
+from synth.answers import Malformed
 from synth.prompt import Prompt, prompt
-from synth.tasks import TASKS, Malformed, Task
+from synth.tasks import TASKS, Task
 
 
 class SynthTask(DistilabelTask):  # type: ignore[misc]
@@ -39,7 +40,7 @@ class SynthTask(DistilabelTask):  # type: ignore[misc]
 
     def format_input(self, input: dict[str, Any]) -> Any:
         """Messages of a row."""
-        return self.template.render(**self._task.variables(input, self.number))
+        return self.template.render(**self._task.variables(input), **self._task.facets(input, self.number))
 
     def format_output(self, output: str | None, input: dict[str, Any] | None = None) -> dict[str, Any]:
         """The first candidate's outputs; None for each where the answer is not in form."""

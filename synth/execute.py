@@ -105,14 +105,15 @@ def execute(
     down, knows neither key nor model, or the ledger cannot be written; what was answered before is in the ledger. Requests are drawn
     as they are needed: memory is that of their keys.
     """
-    missing = _missing(iter(requests), book, retry)
+    missing = missing_from(iter(requests), book, retry)
     first = next(missing, None)
     if first is None:
         return Spent(0, 0, 0, book.spent(), False)
     return asyncio.run(_execute(chain([first], missing), book, endpoint, price, cap, note))
 
 
-def _missing(requests: Iterator[Request], book: Ledger, retry: bool) -> Iterator[Request]:
+def missing_from(requests: Iterator[Request], book: Ledger, retry: bool) -> Iterator[Request]:
+    """The requests that have no call in the ledger, each once; with `retry` also those that were given up."""
     seen: set[bytes] = set()
     while chunk := list(islice(requests, _CHUNK)):
         known = book.find([request.key for request in chunk])
@@ -140,7 +141,8 @@ async def _execute(
                 raise UserError(_DOWN.format(endpoint.base_url))
             charged = cost(price, answer.prompt_tokens, answer.completion_tokens)
             finished = datetime.now(UTC).isoformat(timespec="milliseconds")
-            call = Call(request.key, status, endpoint.model, text, answer.prompt_tokens, answer.completion_tokens, charged, finished)
+            tokens = answer.prompt_tokens, answer.completion_tokens
+            call = Call(request.key, status, endpoint.model, text, *tokens, charged, finished, answer.finish_reason)
             await writer.put(call)
             spent += charged
             answered += status == ledger.ANSWERED

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -42,6 +42,7 @@ class Rejection(StrEnum):
     NO_ANSWER = "no_answer"  # the endpoint refused or gave up
     MALFORMED = "malformed"
     LENGTH = "length"
+    REPETITION = "repetition"
     LANGUAGE = "language"
     SIMPLIFIED = "simplified"
     MAINLAND_TERM = "mainland_term"
@@ -72,22 +73,28 @@ class Gates:
 
     def object(self, candidate: Candidate, novel: bool = True) -> Objection | None:
         """The first objection. With `novel`, the candidate's first question is compared with all that was taken."""
+        return next(self.every(candidate, novel), None)
+
+    def every(self, candidate: Candidate, novel: bool = True) -> Iterator[Objection]:
+        """The objections of all gates, in the order in which they are asked."""
         texts = [message["content"] for message in candidate.messages]
         if "rejected" in candidate.extra:
             texts.append(candidate.extra["rejected"])
         said = [m["content"] for m in candidate.messages if m["role"] == "assistant"]
         own = [text.replace(candidate.extra.get("passage", ""), "") if candidate.extra.get("passage") else text for text in texts]
-        return (
-            _length(texts)
-            or _script(said, candidate.category)
-            or (_terms("\n".join(own)) if candidate.category != "translation" else None)
-            or _talk(said)
-            or _personal(own)
-            or _threat(own)
-            or _spans(candidate)
-            or self._leak(texts)
-            or (self._novel(texts[0]) if novel and texts else None)
-        )
+        for objection in (
+            _length(texts),
+            _script(said, candidate.category),
+            _terms("\n".join(own)) if candidate.category != "translation" else None,
+            _talk(said),
+            _personal(own),
+            _threat(own),
+            _spans(candidate),
+            self._leak(texts),
+            self._novel(texts[0]) if novel and texts else None,
+        ):
+            if objection is not None:
+                yield objection
 
     def take(self, candidate: Candidate) -> None:
         """Remembers an accepted candidate."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pydantic import Field
 
@@ -13,6 +13,7 @@ from factory.recipe import Strict
 from synth.request import Request
 
 MILLION = Decimal(1_000_000)
+UNSEEN_PROMPT = 600  # tokens of a prompt of which nothing is known yet
 MESSAGE_TOKENS = 4  # that chat templates put around a message
 
 
@@ -21,6 +22,11 @@ class Price(Strict):
 
     prompt: Decimal = Field(ge=0)
     completion: Decimal = Field(ge=0)
+    batch: Decimal = Field(Decimal(1), ge=0, le=1, description="Share of these prices that the batch API charges, such as 0.5.")
+
+    def in_batch(self) -> Price:
+        """What the batch API charges."""
+        return Price(prompt=self.prompt * self.batch, completion=self.completion * self.batch)
 
 
 class Prices(Strict):
@@ -52,10 +58,16 @@ class Estimate(NamedTuple):
 
 
 def estimate(
-    requests: Sequence[Request], price: Price, tokens_per_char: float, completion_tokens: float, used: Sequence[Any] = ()
+    requests: Sequence[Request],
+    price: Price,
+    tokens_per_char: float,
+    completion_tokens: float,
+    used: Sequence[tuple[int, int, int]] = (),
+    more: int = 0,
 ) -> Estimate:
     """Prompts are counted from their characters, answers taken as `completion_tokens` each. With calls of the same task in `used`, what
-    they really took is the measure of both: the prompts' characters are then scaled by what the endpoint counted."""
+    they really took is the measure of both: the prompts' characters are then scaled by what the endpoint counted. `more` are requests
+    that will come and whose texts are not known yet: they count as the mean of those that are."""
     chars = [sum(len(message["content"]) for message in request.body["messages"]) for request in requests]
     overhead = sum(MESSAGE_TOKENS * len(request.body["messages"]) for request in requests)
     prompt, completion = round(sum(chars) * tokens_per_char) + overhead, round(len(requests) * completion_tokens)
@@ -63,4 +75,10 @@ def estimate(
         counted = sum(chars_used for chars_used, _, _ in used)
         prompt = round(sum(chars) * sum(tokens for _, tokens, _ in used) / max(1, counted))
         completion = round(len(requests) * sum(tokens for _, _, tokens in used) / len(used))
-    return Estimate(len(requests), prompt, completion, cost(price, prompt, completion))
+    if more:
+        if used:
+            each_prompt, each_answer = (sum(column) / len(used) for column in list(zip(*used, strict=True))[1:])
+        else:
+            each_prompt, each_answer = prompt / len(requests) if requests else UNSEEN_PROMPT, completion_tokens
+        prompt, completion = prompt + round(more * each_prompt), completion + round(more * each_answer)
+    return Estimate(len(requests) + more, prompt, completion, cost(price, prompt, completion))

@@ -25,6 +25,8 @@ class Endpoint(Strict):
     max_in_flight: int = Field(16, ge=1, le=4096, description="Requests at once; fewer while the endpoint says that it is busy.")
     timeout_seconds: float = Field(120.0, gt=0, allow_inf_nan=False, description="For one request, from sending to the last byte.")
     attempts: int = Field(4, ge=1, description="Tries of one request before it is given up.")
+    batch_requests: int = Field(10_000, ge=1, le=50_000, description="With --batch: requests in one batch at most.")
+    batch_poll_seconds: float = Field(30.0, gt=0, allow_inf_nan=False, description="With --batch: how often its state is asked for.")
     allow_hosts: tuple[str, ...] = Field((), description="Hosts beside this machine that --on-premise may ask.")
 
 
@@ -64,14 +66,7 @@ class Provider:
     """An open client. Use `async with`."""
 
     def __init__(self, endpoint: Endpoint) -> None:
-        key = os.environ.get(endpoint.api_key_env, "") if endpoint.api_key_env else "none"
-        if not key:
-            raise UserError(
-                f"endpoint.api_key_env: {endpoint.api_key_env} is not set. Export it, or remove the key for an endpoint without."
-            )
-        if urlsplit(endpoint.base_url).scheme not in ("http", "https") or not urlsplit(endpoint.base_url).hostname:
-            raise UserError(f"endpoint.base_url: {endpoint.base_url!r} is no address. Write it like http://127.0.0.1:8000/v1.")
-        self._endpoint, self._key = endpoint, key
+        self._endpoint, self._key = endpoint, key_of(endpoint)
         self._clients: list[Any] = []
         self._next = 0
 
@@ -100,23 +95,36 @@ class Provider:
         try:
             async with asyncio.timeout(self._endpoint.timeout_seconds):
                 reply = await self._clients[self._next].post("/chat/completions", cast_to=ChatCompletion, body=body)
-        except (TimeoutError, openai.APITimeoutError):
-            raise Busy(f"no answer in {self._endpoint.timeout_seconds:g} s") from None
-        except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
-            raise UserError(
-                f"{self._endpoint.base_url}: refuses the key ({error.status_code}). Correct {self._endpoint.api_key_env}."
-            ) from None
-        except openai.NotFoundError:
-            raise UserError(
-                f"{self._endpoint.base_url}: does not know model {self._endpoint.model!r} or this path. Correct endpoint."
-            ) from None
-        except openai.APIStatusError as error:
-            if error.status_code in (408, 409, 425, 429) or error.status_code >= 500:
-                raise Busy(f"HTTP {error.status_code}", _after(error.response), slow_down=error.status_code in (429, 503)) from None
-            raise Refused(f"HTTP {error.status_code}") from None
-        except (openai.OpenAIError, OSError, ValueError) as error:  # connections, streams that end early, replies that are no JSON
-            raise Busy(type(error).__name__) from None
-        return _answer(reply)
+        except (TimeoutError, openai.OpenAIError, OSError, ValueError) as error:  # also streams that end early, replies that are no JSON
+            raise understood(error, self._endpoint) from None
+        return read_completion(reply)
+
+
+def key_of(endpoint: Endpoint) -> str:
+    """The key from its environment variable. Raises UserError where it is not set or the address is none."""
+    key = os.environ.get(endpoint.api_key_env, "") if endpoint.api_key_env else "none"
+    if not key:
+        raise UserError(f"endpoint.api_key_env: {endpoint.api_key_env} is not set. Export it, or remove the key for an endpoint without.")
+    if urlsplit(endpoint.base_url).scheme not in ("http", "https") or not urlsplit(endpoint.base_url).hostname:
+        raise UserError(f"endpoint.base_url: {endpoint.base_url!r} is no address. Write it like http://127.0.0.1:8000/v1.")
+    return key
+
+
+def understood(error: Exception, endpoint: Endpoint) -> Exception:
+    """What a client's error means: UserError where no request can succeed, Busy where another try may, Refused for this request alone."""
+    import openai
+
+    if isinstance(error, TimeoutError | openai.APITimeoutError):
+        return Busy(f"no answer in {endpoint.timeout_seconds:g} s")
+    if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
+        return UserError(f"{endpoint.base_url}: refuses the key ({error.status_code}). Correct {endpoint.api_key_env}.")
+    if isinstance(error, openai.NotFoundError):
+        return UserError(f"{endpoint.base_url}: does not know model {endpoint.model!r} or this path. Correct endpoint.")
+    if isinstance(error, openai.APIStatusError):
+        if error.status_code in (408, 409, 425, 429) or error.status_code >= 500:
+            return Busy(f"HTTP {error.status_code}", _after(error.response), slow_down=error.status_code in (429, 503))
+        return Refused(f"HTTP {error.status_code}")
+    return Busy(type(error).__name__)
 
 
 def _after(response: Any) -> float | None:
@@ -126,7 +134,8 @@ def _after(response: Any) -> float | None:
         return None
 
 
-def _answer(reply: Any) -> Answer:
+def read_completion(reply: Any) -> Answer:
+    """The answer in a chat completion. Raises Busy or Refused where it holds none."""
     try:
         choice, usage = reply.choices[0], reply.usage
         text = choice.message.content

@@ -14,7 +14,7 @@ from factory.recipe import Strict, expand_path, load_model
 from synth.money import Prices
 from synth.provider import Endpoint
 from synth.seeds import bundled_paths
-from synth.tasks import TASKS
+from synth.tasks import CATEGORIES, TASKS
 
 BUNDLED = Path(__file__).parent.parent / "recipes" / "synth"
 ROWS = ("seeds", "accepted", "rows")
@@ -63,8 +63,18 @@ class SynthRecipe(Strict):
     tokens_per_char: float = Field(1.0, gt=0, le=4, description="Of prompts, for the estimate before the first run.")
     seed: int = Field(20261124, ge=0, description="Of draws and sampling.")
     stages: tuple[Stage, ...] = Field(min_length=1)
+    mixture: dict[str, float] | None = Field(None, description="Wanted share of each category; null: equal ones. self_instruct makes up.")
     gates: GateSettings = GateSettings()
     license: str = Field("apache-2.0", description="Of what comes out, as its card states it.")
+
+    @field_validator("mixture")
+    @classmethod
+    def _shares(cls, mixture: dict[str, float] | None) -> dict[str, float] | None:
+        if mixture is not None and (unknown := sorted(set(mixture) - set(CATEGORIES))):
+            raise ValueError(f"no category {unknown[0]!r}; there are {', '.join(CATEGORIES)}")
+        if mixture is not None and not (all(share >= 0 for share in mixture.values()) and 0 < sum(mixture.values()) < float("inf")):
+            raise ValueError("shares are numbers from 0 upwards, not all 0")
+        return mixture
 
 
 class Plan(NamedTuple):

@@ -18,13 +18,22 @@ class Request(NamedTuple):
     prompt: str  # id@version
     body: dict[str, Any]  # model, messages, sampling: as it is sent
     row: Mapping[str, Any]
+    facets: Mapping[str, str | int] = {}  # noqa: RUF012 - what the request varies; it is in the messages
 
 
-def make(task: str, parser: int, prompt: str, messages: Sequence[Message], sampling: Mapping[str, Any], row: Mapping[str, Any]) -> Request:
+def make(
+    task: str,
+    parser: int,
+    prompt: str,
+    messages: Sequence[Message],
+    sampling: Mapping[str, Any],
+    row: Mapping[str, Any],
+    facets: Mapping[str, str | int],
+) -> Request:
     """A request with its key: SHA-256 over the whole rendered body, the version of the parser and the row that it is made from."""
     body = {"messages": list(messages), **sampling}
     whole = {"task": task, "parser": parser, "prompt": prompt, "body": body, "row": row}
-    return Request(hashlib.sha256(canonical(whole)).hexdigest(), task, prompt, body, row)
+    return Request(hashlib.sha256(canonical(whole)).hexdigest(), task, prompt, body, row, facets)
 
 
 def canonical(value: Any) -> bytes:

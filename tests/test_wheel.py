@@ -53,7 +53,7 @@ def test_the_sample_builds_outside_the_repository(installed: Path, tmp_path: Pat
 
 def test_seeds_and_prompts_are_in_it(installed: Path, tmp_path: Path) -> None:
     script = (
-        "from factory.cli import main; from synth.prompt import locked, names, prompt; assert len(names()) == len(locked()) == 8; main()"
+        "from factory.cli import main; from synth.prompt import locked, names, prompt; assert len(names()) == 8 and len(locked()) == 16; main()"
     )
     environment = {**os.environ, "PYTHONPATH": str(installed / "site")}
     done = subprocess.run([sys.executable, "-c", script, "synth", "lint"], cwd=tmp_path, env=environment, capture_output=True, text=True)

@@ -104,7 +104,7 @@ def content(prompt: str, seed: Any) -> str:
         turns = [{"role": role, "content": pair[name]} for role, name in (("user", "question"), ("assistant", "answer"))]
         return "```json\n" + json.dumps(turns * 2, ensure_ascii=False) + "\n```"
     if "spans" in prompt:
-        passage = prompt.split("段落：", 1)[1].strip()
+        passage = prompt.rsplit("段落：", 1)[1].split("\n問答：")[0].strip()
         return json.dumps({**pair, "spans": [passage[:10]]}, ensure_ascii=False)
     if "JSON 陣列" in prompt:
         return json.dumps([pair, {"question": f"請問{sentence(rng, 9)}？", "answer": pair["answer"]}], ensure_ascii=False)

@@ -39,7 +39,7 @@ def test_inputs_outputs_template_and_answers_out_of_form() -> None:
 
     llm = OpenAILLM(base_url="http://127.0.0.1:9/v1", api_key="none", model="counting")
     task = task_class("judge")(name="judge", llm=llm)
-    assert task.inputs == ["id", "category", "question", "answer"] and task.template.name == "judge@1.0.0"
+    assert task.inputs == ["id", "category", "question", "answer"] and task.template.name == "judge@2.0.0"
     assert task.outputs == ["correct", "fluent", "taiwanese", "helpful", "reason", "model_name"]
     row = {"id": "a", "category": "knowledge", "question": "問", "answer": "答"}
     good = '{"correct": 5, "fluent": 4, "taiwanese": 3, "helpful": 1, "reason": "好"}'

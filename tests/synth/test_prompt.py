@@ -41,7 +41,7 @@ def test_variables_are_typed(values: dict[str, str | int]) -> None:
 
 
 def test_a_damaged_file_is_one_line(tmp_path: Path) -> None:
-    text = (FOLDER / "judge.yaml").read_text(encoding="utf-8").replace("version: 1.0.0", "version: newest")
+    text = (FOLDER / "judge.yaml").read_text(encoding="utf-8").replace("version: 2.0.0", "version: newest")
     (tmp_path / "judge.yaml").write_text(text, "utf-8")
     with pytest.raises(UserError, match="version"):
         load(str(tmp_path / "judge.yaml"))

@@ -65,7 +65,7 @@ def test_a_run_of_all_kinds_of_stages_and_its_lineage(serve: Serve, recipe: Writ
     assert result.accepted == len(accepted) + len(preferences) and result.waiting == 0
     assert result.asked == len(endpoint.asked()) == len(set(endpoint.asked()))
     parents = {f"seed-{n:03d}" for n in range(1, 101)} | {row["id"] for row in accepted}
-    assert all(set(row["lineage"]["parents"]) <= parents and row["lineage"]["prompt"].endswith("@1.0.0") for row in accepted)
+    assert all(set(row["lineage"]["parents"]) <= parents and row["lineage"]["prompt"].endswith("@2.0.0") for row in accepted)
     assert all(row["messages"][-1]["role"] == "assistant" for row in accepted)
     assert sum("judge" in row for row in accepted) == 40
     assert all(set(row) >= {"prompt", "chosen", "rejected"} for row in preferences)

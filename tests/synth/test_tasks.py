@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from synth.tasks import TASKS, Malformed, SelfInstruct, parsed
+from synth.answers import Malformed
+from synth.answers import json_in as parsed
+from synth.tasks import TASKS, SelfInstruct
 
 ROW: dict[str, Any] = {
     "id": "s",
