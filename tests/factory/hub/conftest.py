@@ -124,7 +124,7 @@ def publish_apart(hub: Hub, tmp_path: Path) -> Publish:
     """`twllm publish` against the stand-in, in a process of its own; `publish_apart(folder, "--public", to="a/b", HF_TOKEN=...)`."""
 
     def run(folder: Path, *options: str, to: str = "org/demo", **environment: str) -> subprocess.CompletedProcess[str]:
-        own = {"HF_ENDPOINT": hub.url, "HF_TOKEN": WRITER, "HF_HUB_DISABLE_XET": "1", "HF_HOME": str(tmp_path / "hf")}
+        own = {"HF_ENDPOINT": hub.url, "HF_TOKEN": WRITER, "HF_HOME": str(tmp_path / "hf")}
         return command(["publish", str(folder), "--to", to, *options], **{**own, **environment})
 
     return run
@@ -133,7 +133,7 @@ def publish_apart(hub: Hub, tmp_path: Path) -> Publish:
 @pytest.fixture
 def publish(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Publish:
     """The same in this process, which is quicker."""
-    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", constants.HF_HUB_DISABLE_XET)  # set by a push
     monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no-token"))
 
     def run(folder: Path, *options: str, to: str = "org/demo", **environment: str) -> subprocess.CompletedProcess[str]:

@@ -21,7 +21,6 @@ def test_its_commands_run(hub: Hub, corpus_run: Path, tmp_path: Path) -> None:
     own = {
         "HF_ENDPOINT": hub.url,
         "HF_TOKEN": WRITER,
-        "HF_HUB_DISABLE_XET": "1",
         "HF_HOME": str(tmp_path / "hf"),
         "PYTHONPATH": str(REPOSITORY),
     }
