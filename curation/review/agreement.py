@@ -7,11 +7,15 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import combinations, pairwise
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from curation.review.answers import Answer, Review
 from curation.review.kinds import Level
 from factory.statistics import wilson
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 RESAMPLES = 1_000  # of the records, for an interval
 SEED = 20261130
@@ -126,15 +130,31 @@ def alpha(question: str, level: Level, records: Sequence[Sequence[Answer]], doma
         return Alpha(question, level, None, None, None, 0, 0, False)
     if (counts.sum(axis=0) > 0).sum() < 2:
         return Alpha(question, level, None, None, None, len(counts), answers, True)
-    rng = np.random.default_rng(SEED)
-    values = []
-    for _ in range(RESAMPLES):
-        drawn = counts[rng.integers(len(counts), size=len(counts))]
-        agreed = bool(((drawn > 0).sum(axis=1) == 1).all())  # alpha of a resample with one value only is 0/0
-        values.append(1.0 if agreed else float(krippendorff.alpha(value_counts=drawn, level_of_measurement=level)))
-    low, high = np.percentile(values, [2.5, 97.5])
+    low, high = np.percentile(resampled(counts, level), [2.5, 97.5])
     found = float(krippendorff.alpha(value_counts=counts, level_of_measurement=level))
     return Alpha(question, level, round(found, 6), round(float(low), 6), round(float(high), 6), len(counts), answers, False)
+
+
+def resampled(counts: npt.NDArray[np.int_], level: Level) -> npt.NDArray[np.float64]:
+    """Alpha of RESAMPLES draws of as many records; `counts` has a row for each record and a column for each value.
+
+    The package's own arithmetic, for all draws at once: records with the same answers are one row with a weight. A draw in which
+    everybody gives one value has no disagreement and counts as 1.
+    """
+    import numpy as np
+
+    rows, of = np.unique(counts, axis=0, return_counts=True)
+    weights = np.random.default_rng(SEED).multinomial(len(counts), of / len(counts), size=RESAMPLES)
+    size = counts.shape[1]
+    pairs = rows[:, :, None] * rows[:, None, :] - rows[:, :, None] * np.eye(size)
+    pairs = pairs / (rows.sum(axis=1) - 1)[:, None, None]
+    observed = np.tensordot(weights, pairs, axes=1)  # draws x values x values
+    totals = observed.sum(axis=1)
+    by_chance = (totals[:, :, None] * totals[:, None, :] - totals[:, :, None] * np.eye(size)) / (totals.sum(axis=1) - 1)[:, None, None]
+    middle = totals.cumsum(axis=1) - totals / 2
+    distance = (middle[:, :, None] - middle[:, None, :]) ** 2 if level == "ordinal" else np.broadcast_to(1 - np.eye(size), observed.shape)
+    disagreed, expected = (observed * distance).sum(axis=(1, 2)), (by_chance * distance).sum(axis=(1, 2))
+    return np.where(expected > 0, 1 - disagreed / np.where(expected > 0, expected, 1), 1.0)
 
 
 def thirds(rows: Sequence[Any]) -> list[Sequence[Any]]:

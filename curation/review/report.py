@@ -35,7 +35,10 @@ class Progress(NamedTuple):
 
 
 def write(home: Path, name: str, output: str | None = None) -> str:
-    """Writes the page; `output` None stands for `review-report.html` beside what was pulled. Returns its path. Raises UserError for no review."""
+    """Writes the page and returns its path; `output` None stands for `review-report.html` beside what was pulled.
+
+    Raises UserError where there is no such review.
+    """
     review = load(home, name)
     path = output or str(store.folder(home, name) / "review-report.html")
     atomic_write_text(path, render(review, measure(review)))
@@ -47,14 +50,13 @@ def render(review: Review, agreement: Agreement) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     outcomes = decide(review, agreement.accuracy())
-    environment = Environment(
-        loader=PackageLoader("curation.review", "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
-    )  # fmt: skip
+    loader = PackageLoader("curation.review", "templates")
+    environment = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
     return environment.get_template("report.html.j2").render(
         name=review.name, kind=review.kind, options=review.options, progress=_progress(review), agreement=agreement,
-        titles={question.name: question.title for question in review.kind.questions}, low=[row.question for row in agreement.alphas if is_low(row)],
-        least=LEAST_ALPHA, wanted=GOLD_ACCURACY, resamples=RESAMPLES, pause_minutes=round(PAUSE_SECONDS / 60), outcome=_yield(outcomes),
-        labels=_labels(review), pairs=agreement.confusion[:MOST_PAIRS], more_pairs=agreement.confusion[MOST_PAIRS:],
+        titles={question.name: question.title for question in review.kind.questions}, labels=_labels(review), outcome=_yield(outcomes),
+        low=[row.question for row in agreement.alphas if is_low(row)], least=LEAST_ALPHA, wanted=GOLD_ACCURACY, resamples=RESAMPLES,
+        pause_minutes=round(PAUSE_SECONDS / 60), pairs=agreement.confusion[:MOST_PAIRS], more_pairs=agreement.confusion[MOST_PAIRS:],
         open=sum(record.id not in review.adjudicated for record, _ in disagreements(review)), adjudicated=len(review.adjudicated),
         quarantined=review.quarantined, versions=review.versions, answers=sum(map(len, review.answers.values())),
     )  # fmt: skip

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import krippendorff
+import numpy as np
 import pytest
 
-from curation.review.agreement import alpha, measure, share, thirds
+from curation.review.agreement import RESAMPLES, SEED, alpha, measure, resampled, share, thirds
 from curation.review.answers import Answer
 from tests.curation.review.made import answer, record, review
 
@@ -31,6 +33,19 @@ def test_alpha_is_the_published_one(level: str, expected: float) -> None:
     assert (found.records, found.answers, found.uniform) == (11, 40, False)  # the twelfth unit has one answer, which says nothing
     assert found.low is not None and found.high is not None and found.low < found.alpha < found.high <= 1  # type: ignore[operator]
     assert alpha("q", level, units(), (1, 2, 3, 4, 5)) == found  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("level", ["nominal", "ordinal"])
+def test_resampling_is_the_packages_arithmetic(level: str) -> None:
+    """What is drawn is a multinomial over distinct rows, so a draw can be written out and given to the package."""
+    rng = np.random.default_rng(5)
+    counts = rng.multinomial(3, [0.5, 0.3, 0.1, 0.1], size=40)
+    rows, of = np.unique(counts, axis=0, return_counts=True)
+    weights = np.random.default_rng(SEED).multinomial(len(counts), of / len(counts), size=RESAMPLES)
+    found = resampled(counts, level)  # type: ignore[arg-type]
+    for draw in range(0, RESAMPLES, 50):
+        whole = np.repeat(rows, weights[draw], axis=0)
+        assert found[draw] == pytest.approx(krippendorff.alpha(value_counts=whole, level_of_measurement=level), abs=1e-9)
 
 
 def test_alpha_of_two_people_by_hand() -> None:

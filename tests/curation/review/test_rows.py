@@ -140,3 +140,13 @@ def test_kinds_are_seen_from_rows(tmp_path: Path) -> None:
         guess_kind(write_rows(tmp_path / "rows.jsonl", [{"id": "x"}]))
     with pytest.raises(UserError, match="no such file"):
         guess_kind(str(tmp_path / "none.jsonl"))
+
+
+def test_lineage_is_redacted_and_its_digests_stay(tmp_path: Path) -> None:
+    digest = "0912345678" * 6 + "abcd"
+    row = {**conversation("a", "答"), "lineage": {"source": MOBILE, "request": digest, "parents": [MAIL], "consent": {"by": MOBILE}}}
+    (item,) = read(write_rows(tmp_path / "rows.jsonl", [row]), "conversation").items
+    assert item.row["lineage"] == {
+        "source": "[手機號碼]", "request": digest, "parents": ["[電子郵件]"], "consent": {"by": "[手機號碼]"},
+    }  # fmt: skip
+    assert item.hidden["source"] == "[手機號碼]"
