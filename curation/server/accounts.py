@@ -38,7 +38,7 @@ class Asked(NamedTuple):
 
 def wanted(place: Home, asked: Asked) -> tuple[tuple[str, Account, tuple[Account, ...]], bool]:
     """The accounts that are to be there, and whether any is new. None is ever taken away."""
-    named = _names(asked.annotators)
+    named = account_names(asked.annotators)
     if place.accounts.exists():
         workspace, owner, annotators = read_accounts(place)
         for given, kept, option in ((asked.owner, owner.name, "--owner"), (asked.workspace, workspace, "--workspace")):
@@ -47,14 +47,14 @@ def wanted(place: Home, asked: Asked) -> tuple[tuple[str, Account, tuple[Account
         missing = [name for name in named if name not in {account.name for account in annotators}]
     else:
         workspace, owner, annotators = _named(asked.workspace or WORKSPACE), new_account(_named(asked.owner or OWNER)), ()
-        missing = named or _names("3")
+        missing = named or account_names("3")
     if owner.name in missing:
         raise UserError(f"--annotators {owner.name}: that is the owner; choose another name")
     everyone = (*annotators, *(new_account(name) for name in missing))
     return (workspace, owner, everyone), not place.accounts.exists() or bool(missing)
 
 
-def _names(annotators: str) -> list[str]:
+def account_names(annotators: str) -> list[str]:
     if annotators.isascii() and annotators.isdigit():
         if not 1 <= int(annotators) <= 200:
             raise UserError(f"--annotators {annotators}: choose 1 to 200, or names joined by commas")

@@ -17,6 +17,7 @@ from curation.server.instance import Home, read_accounts, secret_of, url
 from factory.errors import UserError
 
 FREE_BYTES = 256 << 20  # Argilla copies its pages (12 MB) at each start; the rest is room for records
+FULL_BYTES = 1 << 20
 
 
 def all_answer(place: Home, port: int) -> bool:
@@ -39,7 +40,8 @@ def server_answers(place: Home, port: int) -> bool:
 
 def last_words(log: str, place: Home) -> str:
     """What the log ends with, or the cause that the user can put right."""
-    if re.search(r"No space left on device|database or disk is full|Errno 28", log[-20_000:]):
+    full = free_bytes(place.path) < FULL_BYTES  # the log itself may be cut where it would have said so
+    if full or re.search(r"No space left on device|database or disk is full|Errno 28", log[-20_000:]):
         return f"the disk of {place.path} is full ({free_bytes(place.path) >> 20} MB free); free space and run the same command again"
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     return " / ".join(line[:200] for line in lines[-2:]) or "it said nothing"

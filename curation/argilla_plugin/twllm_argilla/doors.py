@@ -204,8 +204,8 @@ async def _too_large(send: Send, limit: int) -> None:
 
 
 async def _answer(send: Send, status: int, code: str, said: str, headers: list[tuple[bytes, bytes]] | None = None) -> None:
-    """In the form of Argilla's own errors."""
-    await _json(send, status, {"detail": {"code": f"twllm::{code}", "params": {"detail": said}}}, headers or [])
+    """`detail` as a string is what Argilla's pages show; with a `code` beside it they would show nothing."""
+    await _json(send, status, {"detail": said, "reason": code}, headers or [])
 
 
 async def _json(send: Send, status: int, content: object, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
