@@ -75,6 +75,8 @@ def push(
         print(f"  {row.path}:{row.line}: {row.error}")
     if len(told) > SHOWN:
         print(f"  and {len(told) - SHOWN:,} more; --json lists them")
+    if found.answers < 2:
+        print("one annotator: agreement cannot be measured, and without it nothing is exported but with --accept-low-agreement")
     for link in found.links:
         print(link)
 

@@ -54,6 +54,7 @@ class Pushed(NamedTuple):
     gold: int
     redacted: dict[str, int]
     suggestions: int
+    answers: int  # that complete a shared record
     links: list[str]
 
 
@@ -94,7 +95,9 @@ def push(
             known = store.record_ids()
             fresh = [item for item in read.items if item.id not in known]
             mixed, told_apart = _gold(read.items, known_answers.items, options, gold or "")
-            store.add_records(_records(fresh, [item for item in mixed if item.id not in known], options, len(known), suggest))
+            fresh_gold = [item for item in mixed if item.id not in known]
+            before = [record.priority for record in store.records() if record.part == "shared"]
+            store.add_records(_records(fresh, fresh_gold, options, len(known), before, suggest))
             not_gold = [*known_answers.quarantined, *told_apart]
             store.add_quarantined((row.path, row.line, row.error, row.excerpt) for row in (*read.quarantined, *not_gold))
             if store.fact("tag") is None:
@@ -107,7 +110,7 @@ def push(
             name, chosen, len(read.items) + len(read.quarantined), len(fresh), len(read.items) - len(fresh), read.quarantined, not_gold,
             sent, parts["single"], parts["shared"], sum(record.gold is not None for record in records),
             dict(sorted((read.found + known_answers.found).items())), sum(len(record.shown["suggestions"]) for record in records),
-            _links(client, store, options),
+            options.answers, _links(client, store, options),
         )  # fmt: skip
     finally:
         store.close()
@@ -135,14 +138,15 @@ def _options(
 
 def _gold(items: Sequence[Item], gold: Sequence[Item], options: Options, path: str) -> tuple[list[Item], list[Quarantined]]:
     """The gold questions to mix in, and those that annotators could tell from the rest by what they see."""
-    looks = {_look(item) for item in items}
-    fit = [item for item in gold if _look(item) in looks]
-    apart = [
+    looks, own = {_look(item) for item in items}, {item.id for item in items}
+    fit = [item for item in gold if _look(item) in looks and item.id not in own]
+    apart = [Quarantined(path, item.line, "stands in the dataset, too: take it out of one of them", "") for item in gold if item.id in own]
+    apart += [
         Quarantined(
             path, item.line, "as a gold question it could be told from the rest: no other row has its category and its suggestions", ""
         )
         for item in gold
-        if _look(item) not in looks
+        if _look(item) not in looks and item.id not in own
     ]
     wanted = round(options.gold_share * len(items))
     if gold and not fit and wanted:
@@ -154,10 +158,10 @@ def _look(item: Item) -> tuple[Any, ...]:
     return item.category, frozenset(item.fields), frozenset(suggestion.question for suggestion in item.suggestions)
 
 
-def _records(items: list[Item], gold: list[Item], options: Options, offset: int, suggest: bool) -> list[Record]:
+def _records(items: list[Item], gold: list[Item], options: Options, offset: int, before: list[float], suggest: bool) -> list[Record]:
     priority = queue.priorities({item.id: item.signals for item in items})
     shared = queue.shared([item.id for item in items], options.overlap, options.seed)
-    of_shared = [priority[name] for name in shared] or list(priority.values())
+    of_shared = [priority[name] for name in shared] or before or list(priority.values())
     priority.update((item.id, queue.hidden_priority(item.id, of_shared, options.seed)) for item in gold)
     place = {name: offset + number for number, name in enumerate(queue.ordered(priority, options.seed))}
     records = []

@@ -113,7 +113,8 @@ def test_audits_feed_the_audit_and_the_classifiers(monkeypatch: pytest.MonkeyPat
     output = exported(monkeypatch, tmp_path, review(records, said, "audit"))
     labels = read_rows(output / "labels.jsonl")
     assert [(r["id"], r["decision"], r["right"], r["class"]) for r in labels] == [
-        ("news:a", "keep", "yes", "clean"), ("news:b", "keep", "no", "clean"), ("news:c", "remove", "no", "scam"), ("news:d", "remove", "no", "foreign"),
+        ("news:a", "keep", "yes", "clean"), ("news:b", "keep", "no", "clean"), ("news:c", "remove", "no", "scam"),
+        ("news:d", "remove", "no", "foreign"),
     ]  # fmt: skip
     assert read_labels(str(output / "labels.jsonl")) == (
         {r["id"]: r["decision"] for r in labels},
