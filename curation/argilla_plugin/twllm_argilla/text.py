@@ -1,8 +1,9 @@
 """What a search compares: a record's text per field, and the words of a query, both folded the same way.
 
 Folding ends the differences of width and case (ＡＢＣ, abc) by Unicode's NFKC and case folding, and makes any white space
-or control character one space; characters without width go. Simplified and Traditional characters stay apart. A word matches where it stands in the
-folded text as it is, so a word of Chinese needs no segmenter, and no character of a query has a meaning of its own.
+or control character one space; characters without width go. Simplified and Traditional characters stay apart. A word
+matches where it stands in the folded text as it is, so Chinese needs no segmenter, and no character of a query has a
+meaning of its own.
 """
 
 from __future__ import annotations

@@ -31,7 +31,9 @@ class Process:
 
     owner_key = OWNER_KEY
 
-    def __init__(self, python: Path, home: Path, database_url: str | None = None, packages: Path | None = None, only_index: str = "") -> None:
+    def __init__(
+        self, python: Path, home: Path, database_url: str | None = None, packages: Path | None = None, only_index: str = ""
+    ) -> None:
         program = Path(__file__).with_name("argilla_process.py")
         command = [python, program, *([only_index] if only_index else [])]
         self.home = home
@@ -151,5 +153,17 @@ def python(log: Path) -> Path:
 
 def install(interpreter: Path, packages: list[str], target: Path) -> None:
     """Wheels beside Argilla's environment, for the tests that need a driver it does not come with."""
-    command = [sys.executable, "-m", "pip", "--python", str(interpreter), "install", "--no-input", "--no-deps", "--quiet", "--target", str(target)]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        str(interpreter),
+        "install",
+        "--no-input",
+        "--no-deps",
+        "--quiet",
+        "--target",
+        str(target),
+    ]
     subprocess.run([*command, *packages], check=True, capture_output=True)

@@ -18,7 +18,9 @@ def find(rows: list[Row], body: dict[str, Any], user: str | None) -> list[str]:
     for order in reversed(body.get("sort") or []):
         down = order["order"] == "desc"
         keyed = [(_key(row, order["scope"], user, down), row) for row in found]
-        present = sorted((pair for pair in keyed if pair[0] is not None), key=lambda pair: pair[0], reverse=down)  # equal ones stay in order
+        present = sorted(
+            (pair for pair in keyed if pair[0] is not None), key=lambda pair: pair[0], reverse=down
+        )  # equal ones stay in order
         found = [row for _, row in present] + [row for key, row in keyed if key is None]
     return [row.name for row in found]
 

@@ -118,11 +118,15 @@ def test_changes_are_found_at_once(dataset: Dataset) -> None:
     datasets.add(made, [datasets.Row("b", {"text": "也改了"}, {"size": 7}), datasets.Row("c", {"text": "新的"})])
     assert sorted(texts("改")) == ["a", "b"]
     pending = {"filters": {"and": [{"type": "terms", "scope": STATUS, "values": ["pending"]}]}}
-    argilla.call("POST", f"/records/{made.records['a']}/responses", {"status": "submitted", "values": {"verdict": {"value": "keep"}}}, "one")
+    argilla.call(
+        "POST", f"/records/{made.records['a']}/responses", {"status": "submitted", "values": {"verdict": {"value": "keep"}}}, "one"
+    )
     assert sorted(argilla.search(made.id, pending, "one")[1]) == ["b", "c"]
     question = made.questions["verdict"]
     argilla.call("PUT", f"/records/{made.records['b']}/suggestions", {"question_id": question, "value": "fix", "score": 0.1})
-    suggested = {"filters": {"and": [{"type": "range", "scope": {"entity": "suggestion", "question": "verdict", "property": "score"}, "le": 0.5}]}}
+    suggested = {
+        "filters": {"and": [{"type": "range", "scope": {"entity": "suggestion", "question": "verdict", "property": "score"}, "le": 0.5}]}
+    }
     assert argilla.search(made.id, suggested)[1] == ["b"]
     argilla.call("DELETE", f"/datasets/{made.id}/records?ids={made.records['b']}")
     assert (texts("改"), argilla.search(made.id, suggested)[0]) == (["a"], 0)

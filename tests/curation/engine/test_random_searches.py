@@ -1,5 +1,6 @@
 """Any search over any records finds what the plain way finds (`reference.py`), on every engine of ours."""
 
+# ruff: noqa: E501 (lists of what is drawn from)
 from __future__ import annotations
 
 import random
@@ -36,10 +37,16 @@ def random_rows(count: int, seed: int) -> list[Row]:
     def row(number: int) -> Row:
         chat = some(0.5, lambda: [{"role": "user", "content": _text(draw, 8)} for _ in range(draw.randint(1, 3))])
         extra = some(0.3, lambda: {"a": _text(draw, 6), "b": draw.randint(0, 30)})
-        given = {"source": some(0.7, lambda: draw.choice("abc")), "size": some(0.7, lambda: draw.randint(-3, 3)), "ratio": some(0.7, lambda: draw.randint(-8, 8) / 4)}
+        given = {
+            "source": some(0.7, lambda: draw.choice("abc")),
+            "size": some(0.7, lambda: draw.randint(-3, 3)),
+            "ratio": some(0.7, lambda: draw.randint(-8, 8) / 4),
+        }
         tags = draw.sample(["food", "law", "news"], draw.randint(1, 3))
         suggestions = {
-            "verdict": some(0.6, lambda: {"value": draw.choice(["keep", "fix"]), "score": draw.randint(0, 4) / 4, "agent": draw.choice(["m", "n"])}),
+            "verdict": some(
+                0.6, lambda: {"value": draw.choice(["keep", "fix"]), "score": draw.randint(0, 4) / 4, "agent": draw.choice(["m", "n"])}
+            ),
             "tags": some(0.5, lambda: {"value": tags, "score": [draw.randint(0, 4) / 4 for _ in tags]}),
             "stars": some(0.5, lambda: {"value": draw.randint(1, 5)}),
         }
@@ -47,7 +54,9 @@ def random_rows(count: int, seed: int) -> list[Row]:
         def answer() -> tuple[str, dict[str, Any]]:
             status = draw.choice(["submitted", "draft", "discarded"])
             values = {"stars": some(0.6, lambda: draw.randint(1, 5)), "tags": some(0.4, lambda: draw.sample(["food", "law", "news"], 2))}
-            return status, {"verdict": draw.choice(["keep", "fix", "reject"])} | {name: value for name, value in values.items() if value is not None}
+            return status, {"verdict": draw.choice(["keep", "fix", "reject"])} | {
+                name: value for name, value in values.items() if value is not None
+            }
 
         responses = {user: some(0.4, answer) for user in ("one", "two")}
         fields = {"text": _text(draw, 12)} | ({"chat": chat} if chat else {}) | ({"extra": extra} if extra else {})

@@ -51,11 +51,12 @@ def test_another_program_writes(sqlite: Process, made: Dataset) -> None:
         connection.execute("UPDATE records SET fields = ? WHERE id = ?", (_fields("乾麵"), key["a"]))
         connection.execute("DELETE FROM records WHERE id = ?", (key["b"],))
         copied = "external_id, dataset_id, inserted_at, updated_at, metadata, status"
+        given = copied.replace("external_id", "'d'")
         connection.execute(
-            f"INSERT INTO records (id, fields, {copied}) SELECT ?, ?, 'd', dataset_id, inserted_at, updated_at, metadata, status FROM records WHERE id = ?",
+            f"INSERT INTO records (id, fields, {copied}) SELECT ?, ?, {given} FROM records WHERE id = ?",
             (uuid.uuid4().hex, _fields("大腸麵線"), key["c"]),
         )
-        connection.execute('UPDATE records SET metadata = \'{"size": 9}\', status = \'completed\' WHERE id = ?', (key["c"],))
+        connection.execute("UPDATE records SET metadata = '{\"size\": 9}', status = 'completed' WHERE id = ?", (key["c"],))
     assert (_texts(made, "麵"), _texts(made, "牛肉"), _texts(made, "飯")) == (["a", "d"], [], [])
     body = {"sort": [{"scope": metadata("size"), "order": "desc"}]}
     assert made.argilla.search(made.id, body)[1] == ["c", "d", "a"]
@@ -78,7 +79,9 @@ def test_a_record_is_replaced(sqlite: Process, made: Dataset) -> None:
 def test_a_record_moves_to_another_dataset(sqlite: Process, made: Dataset) -> None:
     other = datasets.make(made.argilla, "index-other", [Row("x", {"text": "牛排"})])
     with _database(sqlite) as connection:
-        connection.execute("UPDATE records SET dataset_id = ? WHERE id = ?", (other.id.replace("-", ""), made.records["a"].replace("-", "")))
+        connection.execute(
+            "UPDATE records SET dataset_id = ? WHERE id = ?", (other.id.replace("-", ""), made.records["a"].replace("-", ""))
+        )
     assert (_texts(made, "牛"), _texts(other, "牛")) == ([], ["a", "x"])
 
 
@@ -115,7 +118,9 @@ def test_a_lost_part_is_made_anew(sqlite: Process, made: Dataset, damage: str) -
 
 def test_all_parts_are_made_anew(sqlite: Process, made: Dataset) -> None:
     with _database(sqlite) as connection:
-        found = connection.execute("SELECT type, name FROM sqlite_master WHERE name GLOB 'twllm_search_*' AND type IN ('trigger', 'table')").fetchall()
+        found = connection.execute(
+            "SELECT type, name FROM sqlite_master WHERE name GLOB 'twllm_search_*' AND type IN ('trigger', 'table')"
+        ).fetchall()
         shadows = ("_data", "_idx", "_content", "_docsize", "_config")
         for kind, name in sorted(found, reverse=True):
             if not name.endswith(shadows):
@@ -127,7 +132,9 @@ def test_all_parts_are_made_anew(sqlite: Process, made: Dataset) -> None:
 def test_fields_that_are_renamed_are_indexed_under_their_new_name(sqlite: Process, made: Dataset) -> None:
     with _database(sqlite) as connection:
         connection.execute("UPDATE fields SET name = 'body' WHERE name = 'text' AND dataset_id = ?", (made.id.replace("-", ""),))
-        connection.execute("UPDATE records SET fields = ? WHERE id = ?", (json.dumps({"body": "牛肉湯"}), made.records["a"].replace("-", "")))
+        connection.execute(
+            "UPDATE records SET fields = ? WHERE id = ?", (json.dumps({"body": "牛肉湯"}), made.records["a"].replace("-", ""))
+        )
     body = {"query": {"text": {"q": "牛肉湯", "field": "body"}}}
     assert made.argilla.search(made.id, body) == (1, ["a"])
 
@@ -188,8 +195,8 @@ def _kill_while_indexing(python: Path, home: Path, kills: int) -> None:
 
     def start_over() -> None:
         with _database(process) as connection:
-            (number,) = connection.execute("SELECT number FROM twllm_search_index WHERE dataset_id = ?", (dataset.id.replace("-", ""),)).fetchone()
-            connection.execute(f"DROP TABLE twllm_search_text_{number}")
+            for (number,) in connection.execute("SELECT number FROM twllm_search_index").fetchall():
+                connection.execute(f"DROP TABLE twllm_search_text_{number}")
             connection.execute("DELETE FROM twllm_search_index")
             connection.execute("DELETE FROM twllm_search_queue")
             connection.execute("INSERT INTO twllm_search_queue SELECT doc, dataset_id FROM twllm_search_record")
