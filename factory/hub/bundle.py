@@ -63,6 +63,8 @@ class Wish(NamedTuple):
 
 def make(folder: Folder, into: str, wish: Wish, note: rows.Note) -> Bundle:
     """Writes a bundle into an empty folder. Raises Refused where something may not leave, UserError for what is malformed."""
+    if wish.accept_kept and folder.kind is not Kind.CORPUS:
+        raise UserError(f"{folder.path}: is no corpus, so no policy keeps personal data in it. Leave --accept-kept out.")
     screen = Screen(wish.token, kept_by_policy(folder.facts) if wish.accept_kept else {})
     tally = rows.Tally()
     left_out = list(folder.left_out)

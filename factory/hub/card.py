@@ -158,6 +158,7 @@ def _render(folder: Folder, into: str, repo: str, written: list[Written], tally:
         ],
         review=review.read(folder.facts),
         reviewed=tally.reviewed,
+        traced=tally.traced,
         contact=contact or f"https://huggingface.co/{place}{repo}/discussions",
     )
     return re.sub(r"\n{3,}", "\n\n", text).strip()

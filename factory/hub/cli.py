@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from factory.errors import UserError
+
 if TYPE_CHECKING:
     from factory.hub.bundle import Bundle, Refused
     from factory.hub.push import Pushed
@@ -59,6 +61,8 @@ def publish(
                 return
             quiet = as_json or not sys.stderr.isatty()
             _show(made, to, push.push(made, found.kind, found.name, to, private, secret, quiet), as_json)
+    except PermissionError as error:
+        raise UserError(f"{error.filename}: cannot be read or written: {error.strerror}. Correct its permissions.") from error
     except bundle.Refused as refused:
         _show_refused(dataset, refused, as_json)
         raise typer.Exit(1) from None

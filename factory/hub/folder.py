@@ -15,6 +15,7 @@ from factory.errors import UserError
 from factory.hub.metadata import CONFIG_NAME, SPLIT_NAME, split_card
 
 MAX_CARD_BYTES = 1 << 20
+MAX_LINE_BYTES = 64 << 20  # of a row
 MAX_FACTS_BYTES = 64 << 20  # a manifest lists its parts
 _SHARD = re.compile(r"(?P<source>[A-Za-z0-9_-]+)-\d{5,}\.parquet")
 _NOT_PUBLISHED = ("rejected", "quarantine", "dropped")  # rows that a run turned down
@@ -183,7 +184,8 @@ def _stays(path: str, name: str) -> bool:
     if name.startswith(_NOT_PUBLISHED):
         return True
     with open(f"{path}/{name}", "rb") as stream:
-        first = next((line for line in stream if not line.isspace()), b"null")
+        lines = iter(lambda: stream.readline(MAX_LINE_BYTES), b"")
+        first = next((line for line in lines if not line.isspace()), b"null")
     try:
         row = json.loads(first)
     except (ValueError, RecursionError):

@@ -13,6 +13,7 @@ from factory import __version__
 from factory.errors import UserError
 from factory.hub.bundle import Bundle
 from factory.hub.folder import Kind
+from factory.storage import shown
 
 _REPO = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,94}[A-Za-z0-9_])?/[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,94}[A-Za-z0-9_])?")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -54,7 +55,7 @@ def endpoint() -> str:
     address = (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
     parts = urlsplit(address)
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
-        raise UserError(f"HF_ENDPOINT={address!r}: the token would travel unencrypted. Give an https:// address.")
+        raise UserError(f"HF_ENDPOINT={shown(address)!r}: the token would travel unencrypted. Give an https:// address.")
     return address
 
 
@@ -74,7 +75,7 @@ def push(bundle: Bundle, kind: Kind, name: str, repo: str, private: bool, secret
         disable_progress_bars()
     address = endpoint()
     api = HfApi(endpoint=address, token=secret, library_name="twllm", library_version=__version__)
-    with _told(f"{address}: {repo}", secret):
+    with _told(f"{shown(address)}: {repo}", secret):
         who = api.whoami()["name"]
         try:
             info: Any = api.repo_info(repo, repo_type=kind.repo_type)
@@ -96,7 +97,7 @@ def push(bundle: Bundle, kind: Kind, name: str, repo: str, private: bool, secret
             commit_description=f"By {who} with twllm {__version__}.", parent_commit=info.sha,
         )  # fmt: skip
     place = "datasets/" if kind.repo_type == "dataset" else ""
-    return Pushed(f"{address}/{place}{repo}", commit.oid, info.private, commit.oid != info.sha, tuple(stale))
+    return Pushed(f"{shown(address)}/{place}{repo}", commit.oid, info.private, commit.oid != info.sha, tuple(stale))
 
 
 @contextmanager

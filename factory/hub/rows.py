@@ -13,12 +13,11 @@ import pyarrow.parquet as pq
 
 from factory.errors import UserError
 from factory.hub import shards
-from factory.hub.folder import Folder, Kind, Part
+from factory.hub.folder import MAX_LINE_BYTES, Folder, Kind, Part
 from factory.hub.screen import Screen
 from factory.records import License
 from factory.zh.pii import find
 
-MAX_LINE_BYTES = 64 << 20
 DOCUMENT_COLUMNS = ("id", "text", "source", "license")
 
 Note = Callable[[int], None]  # called with the number of rows so far
@@ -33,6 +32,7 @@ class Tally:
     models: Counter[str] = field(default_factory=Counter)
     prompts: Counter[str] = field(default_factory=Counter)
     reviewed: int = 0
+    traced: int = 0  # rows with lineage
     forms: set[str] = field(default_factory=set)  # documents, conversations, preferences
 
 
@@ -87,8 +87,10 @@ def _document_tables(folder: Folder, part: Part, schema: pa.Schema, screen: Scre
         with pq.ParquetFile(f"{folder.path}/{path}") as stored:
             for batch in stored.iter_batches(batch_size=shards.BATCH_ROWS):
                 for row in batch.to_pylist():
-                    tally.licenses[row["source"], screen.row(row, row["id"], row["source"])] += 1
-                tally.rows += batch.num_rows
+                    tally.rows += 1
+                    source = str(row["source"])
+                    place = _shown(row["id"]) or f"{path}: one of the rows up to {tally.rows:,}"
+                    tally.licenses[source, screen.row(row, place, source)] += 1
                 note(tally.rows)
                 yield pa.Table.from_batches([batch.cast(schema)] if batch.schema != schema else [batch])
 
@@ -108,9 +110,8 @@ def _row_tables(folder: Folder, part: Part, columns: shards.Columns, screen: Scr
     for batch in _batches(folder, part):
         for place, row in batch:
             source = _source(row, part)
-            own = row.get("id")
-            named = f"{place} ({own})" if isinstance(own, str) and len(own) <= 80 and own.isprintable() and not find(own) else place
-            tally.licenses[source, screen.row(row, named, source)] += 1
+            own = _shown(row.get("id"))
+            tally.licenses[source, screen.row(row, f"{place} ({own})" if own else place, source)] += 1
             _count(row, tally)
         tally.rows += len(batch)
         note(tally.rows)
@@ -118,6 +119,11 @@ def _row_tables(folder: Folder, part: Part, columns: shards.Columns, screen: Scr
             yield columns.table([row for _, row in batch])
         except (pa.ArrowException, OverflowError) as error:
             raise UserError(f"{folder.path}: {batch[0][0]} and following: {error}. Was the file changed? Run the command again.") from None
+
+
+def _shown(id: object) -> str | None:
+    """A row's id where it can be told: one that holds personal data itself, or what moves a terminal's cursor, cannot."""
+    return id if isinstance(id, str) and 0 < len(id) <= 80 and id.isprintable() and not find(id) else None
 
 
 def _source(row: dict[str, Any], part: Part) -> str:
@@ -133,6 +139,7 @@ def _count(row: dict[str, Any], tally: Tally) -> None:
     tally.forms.add("conversations" if "messages" in row else "preferences")
     tally.reviewed += bool(row.get("review"))
     lineage = row.get("lineage")
+    tally.traced += bool(lineage)
     if isinstance(lineage, dict):
         for name, counts in (("model", tally.models), ("prompt", tally.prompts)):
             if isinstance(lineage.get(name), str):

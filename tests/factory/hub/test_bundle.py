@@ -169,6 +169,11 @@ def test_what_a_policy_keeps_must_be_accepted(corpus_run: Path, tmp_path: Path) 
     assert "| law | landline | 1 |" in (tmp_path / "out" / "README.md").read_text("utf-8")
 
 
+def test_only_a_corpus_has_a_policy(rows_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="is no corpus"):
+        make(rows_folder, tmp_path / "out", accept_kept=True)
+
+
 def test_a_dry_run_opens_no_connection(rows_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*arguments: Any) -> None:
         raise AssertionError(f"a connection to {arguments}")

@@ -40,7 +40,7 @@ def test_of_rows(rows_folder: Path, tmp_path: Path) -> None:
     ]
     assert body.startswith("# demo\n\nFifty rows.")
     assert "| paraphrase | [apache-2.0](https://www.apache.org/licenses/LICENSE-2.0) | 30 |" in body
-    assert "Written by writer-7b." in body
+    assert "50 of 50 rows name in `lineage` what they came from. Written by writer-7b." in body
     assert "Not reviewed: no person has judged these rows." in body
     assert 'load_dataset("org/demo", "preferences", split="train")' in body
     assert "https://huggingface.co/datasets/org/demo/discussions" in body

@@ -105,6 +105,11 @@ def test_splits_of_one_configuration_have_the_same_columns(rows_folder: Path, tm
     assert tally.reviewed == 1
 
 
+def test_an_id_that_would_move_the_cursor_is_not_told(rows_folder: Path, tmp_path: Path) -> None:
+    write_rows(rows_folder / "accepted.jsonl", [conversation(1, id="\x1b[2Jx", category="打 0912-345-678")])
+    assert written(rows_folder, tmp_path / "out")[2].report() == ["accepted.jsonl:1: mobile"]
+
+
 def test_findings_name_place_and_id_and_never_the_value(rows_folder: Path, tmp_path: Path) -> None:
     number = "0912-345-678"
     write_rows(
