@@ -158,8 +158,8 @@ def write(database: Path, dataset: str, question: str, vectors: str, user: str, 
         ids = [uuid.uuid4().hex for _ in batch]
         pairs = list(zip(ids, batch, strict=True))
         insert("records", "fields, metadata, status, external_id, dataset_id", [
-            (one, json.dumps({"text": item.text}), json.dumps(item.metadata), "completed" if item.answered else "pending", item.external_id, dataset)
-            for one, item in pairs
+            (one, json.dumps({"text": item.text}), json.dumps(item.metadata), "completed" if item.answered else "pending",
+             item.external_id, dataset) for one, item in pairs
         ])  # fmt: skip
         insert("suggestions", "value, score, agent, record_id, question_id", [
             (uuid.uuid4().hex, json.dumps(item.suggested), json.dumps(item.score), "gates", one, question) for one, item in pairs

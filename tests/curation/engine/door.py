@@ -36,7 +36,7 @@ class Process:
     ) -> None:
         program = Path(__file__).with_name("argilla_process.py")
         command = [python, program, *([only_index] if only_index else [])]
-        self.home = home
+        self.home, self.database_url, self.packages = home, database_url, packages
         paths = [str(environment.PLUGIN), *([str(packages)] if packages else [])]
         variables = {
             "PATH": os.environ["PATH"],
