@@ -61,8 +61,11 @@ def publish(
                 return
             quiet = as_json or not sys.stderr.isatty()
             _show(made, to, push.push(made, found.kind, found.name, to, private, secret, quiet), as_json)
-    except PermissionError as error:
-        raise UserError(f"{error.filename}: cannot be read or written: {error.strerror}. Correct its permissions.") from error
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        what = f"{error.filename or place or dataset}: {error.strerror or error}"
+        raise UserError(f"{what}. Correct permissions, free space, or choose another --output.") from error
     except bundle.Refused as refused:
         _show_refused(dataset, refused, as_json)
         raise typer.Exit(1) from None

@@ -11,6 +11,7 @@ from factory.hub.terms import redistributable, stated
 from factory.records import License
 from factory.zh.pii import find
 
+LEAST_TOKEN_CHARS = 8  # what is shorter is no token, and stands in many texts
 SHOWN = 20  # lines; the counts say how many there are
 PUBLIC_KINDS = frozenset({"company_id"})  # a firm's number is no personal data: it is public by law (商業登記法, 公司法)
 _SECRETS = {
@@ -32,7 +33,7 @@ class Screen:
     """
 
     def __init__(self, token: str | None, kept: dict[str, frozenset[str]]) -> None:
-        self._token = token
+        self._token = token if token and len(token) >= LEAST_TOKEN_CHARS else None
         self._kept = kept
         self.lines: list[str] = []  # the first SHOWN
         self.counts: Counter[str] = Counter()
@@ -65,7 +66,7 @@ class Screen:
         match = _SECRET.search(text)
         if match is not None:
             self.note(list(_SECRETS)[int(str(match.lastgroup)[1:])], place)
-        elif self._token and self._token in text:
+        elif self._token is not None and self._token in text:
             self.note("token in use", place)
 
     def note(self, what: str, place: str) -> None:

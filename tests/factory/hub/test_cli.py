@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.factory.hub.conftest import Publish, command, conversation, write_rows
+from tests.factory.hub.conftest import REPOSITORY, Publish, command, conversation, write_rows
 from tests.factory.hub.hub_server import Hub
 
 
@@ -73,6 +74,20 @@ def test_bad_usage_is_one_line(arguments: list[str], said: str, tmp_path: Path) 
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert said in line
+
+
+def test_a_disk_that_takes_no_more(rows_folder: Path, tmp_path: Path) -> None:
+    """A limit on the size of files stands in for a full disk."""
+    place = tmp_path / "place"
+    limited = f"ulimit -f 1; exec {sys.executable} -c 'from factory.cli import main; main()' publish {rows_folder} --to a/b --dry-run"
+    environment = {**os.environ, "HF_TOKEN": "", "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        ["bash", "-c", f"{limited} --output {place}/out"], cwd=REPOSITORY, capture_output=True, text=True, env=environment
+    )
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "File too large. Correct permissions, free space" in line
+    assert list(place.iterdir()) == []
 
 
 def test_help_comes_without_heavy_imports() -> None:

@@ -66,9 +66,12 @@ def test_words_that_are_no_secrets(text: str) -> None:
 
 
 def test_the_token_in_use() -> None:
-    screen = Screen("words", {})
-    screen.secrets("some words here", "README.md")
+    screen = Screen("eight-or-more", {})
+    screen.secrets("some eight-or-more here", "README.md")
     assert screen.report() == ["README.md: token in use"]
+    screen = Screen("x", {})
+    screen.secrets("x", "README.md")
+    assert screen.report() == []
 
 
 def test_licences_are_counted_by_source() -> None:
