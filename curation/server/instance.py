@@ -43,7 +43,7 @@ class Settings(NamedTuple):
     """What stays the same from one start to the next. Stored in `instance.json`, without anything secret."""
 
     port: int
-    schema: str = ""  # revision of the database, as Argilla's migrations name it; empty before the first migration
+    schema: str = ""  # Argilla's version / revision of the database; empty before the first migration
     shown: tuple[str, ...] = ()  # names of the accounts whose passwords were printed
 
 

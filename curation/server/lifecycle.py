@@ -69,6 +69,7 @@ def down(place: Home, say: Say = lambda line: None) -> list[str]:
         if strays := processes.stop_strays(place):
             say(f"stopped {strays} left-over process{'es' if strays > 1 else ''}")
             stopped = stopped or ["strays"]
+        redis.clear_socket(place)
         return stopped
 
 
@@ -96,7 +97,9 @@ def restore_backup(place: Home, source: Path, force: bool = False) -> str | None
 
 def python_environment(place: Home, port: int) -> dict[str, str]:
     """What Argilla's processes see of the world: the plugin, their settings, none of it secret."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("ARGILLA_", "PYTHON", "HF_", "UVICORN_", "USERNAME"))}
+    others = ("ARGILLA_", "PYTHON", "HF_", "UVICORN_", "USERNAME")  # a setting meant for another Argilla is none for this one
+    engine = ("ARGILLA_SEARCH_ENGINE", "ARGILLA_ELASTICSEARCH", "ARGILLA_ES_")
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(others) or key.startswith(engine)}
     return kept | {
         "PYTHONPATH": str(environment.PLUGIN),
         "PYTHONUNBUFFERED": "1",
@@ -136,9 +139,10 @@ def _start(place: Home, asked: Asked, settings: Settings | None, say: Say) -> St
     secret_of(place)
     write_settings(place, settings)
     _start_redis(place, made)
-    if new or not settings.schema or not place.database.exists():
+    if new or not settings.schema.startswith(f"{environment.ARGILLA}/") or not place.database.exists():
         say("migrating the database and creating accounts")
-        settings = settings._replace(schema=accounts.set_up(place, made, python_environment(place, port))["schema"])
+        revision = accounts.set_up(place, made, python_environment(place, port))["schema"]
+        settings = settings._replace(schema=f"{environment.ARGILLA}/{revision}")
         write_settings(place, settings)
     _start_python(place, made, port, say)
     return Started(load(str(place.path)), False, accounts.unshown(place))

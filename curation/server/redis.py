@@ -25,6 +25,14 @@ def socket_path(place: Home) -> Path:
     return folder / "redis.sock"
 
 
+def clear_socket(place: Home) -> None:
+    """Takes away what a Redis that was killed has left, and the folder made for the socket outside the server's own."""
+    path = socket_path(place)
+    path.unlink(missing_ok=True)
+    if path.parent != place.run:
+        path.parent.rmdir()
+
+
 def url(place: Home) -> str:
     return f"unix://{socket_path(place)}?db=0"
 

@@ -18,7 +18,7 @@ MAX_KEYS = 10_000  # about 2 MB; the one longest without a failure is forgotten 
 
 
 class _Failures(NamedTuple):
-    count: int
+    times: int
     last: float
 
 
@@ -50,23 +50,23 @@ class Throttle:
         """The account starts afresh. The address loses what this try had counted and no more: it may be a guesser's, too."""
         (account_key, _), (address_key, _) = _keys(account, address)
         self._failures.pop(account_key, None)
-        self.undo_address(address_key)
+        self._take_back(address_key)
 
     def undo(self, account: str, address: str) -> None:
         """Takes a try back that was no guess: the request itself was malformed."""
         for key, _ in _keys(account, address):
-            self.undo_address(key)
+            self._take_back(key)
 
-    def undo_address(self, key: bytes) -> None:
+    def _take_back(self, key: bytes) -> None:
         if found := self._failures.get(key):
-            if found.count > 1:
-                self._failures[key] = found._replace(count=found.count - 1)
+            if found.times > 1:
+                self._failures[key] = found._replace(times=found.times - 1)
             else:
                 del self._failures[key]
 
     def _count(self, key: bytes) -> int:
         found = self._failures.get(key)
-        return found.count if found and self._clock() - found.last < FORGET_SECONDS else 0
+        return found.times if found and self._clock() - found.last < FORGET_SECONDS else 0
 
     def _wait(self, key: bytes, free: int) -> int:
         over = self._count(key) - free

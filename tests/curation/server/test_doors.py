@@ -20,9 +20,14 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 def _ask(
-    server: Instance, method: str, path: str, headers: dict[str, str] | None = None, body: bytes | Iterator[bytes] | None = None
+    server: Instance,
+    method: str,
+    path: str,
+    headers: dict[str, str] | None = None,
+    body: bytes | Iterator[bytes] | None = None,
+    source: str = "127.0.0.1",
 ) -> tuple[int, dict[str, str], bytes]:
-    connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=60)
+    connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=60, source_address=(source, 0))
     try:
         connection.request(method, path, body=body, headers=headers or {}, encode_chunked=not isinstance(body, bytes) and body is not None)
         answer = connection.getresponse()
@@ -31,8 +36,9 @@ def _ask(
         connection.close()
 
 
-def _login(server: Instance, name: str, password: str) -> tuple[int, dict[str, str], bytes]:
-    return _ask(server, "POST", "/api/v1/token", FORM, urlencode({"username": name, "password": password}).encode())
+def _login(server: Instance, name: str, password: str, source: str, path: str = "/api/v1/token") -> tuple[int, dict[str, str], bytes]:
+    """From an address of its own for each test: what one guesses must not make another wait."""
+    return _ask(server, "POST", path, FORM, urlencode({"username": name, "password": password}).encode(), source)
 
 
 def _reason(body: bytes) -> str:
@@ -114,7 +120,7 @@ def test_a_body_that_states_nothing_is_counted(argilla_server: Instance) -> None
 
 
 def test_a_wrong_password_is_one_clear_line(argilla_server: Instance) -> None:
-    status, _, body = _login(argilla_server, argilla_server.annotators[2].name, "wrong")
+    status, _, body = _login(argilla_server, argilla_server.annotators[2].name, "wrong", "127.0.1.1")
     assert (status, json.loads(body)["detail"]["params"]) == (401, {"detail": "Could not validate credentials"})
 
 
@@ -126,29 +132,55 @@ def test_a_wrong_key_is_one_clear_line(argilla_server: Instance) -> None:
 def test_guessing_is_slowed_down(argilla_server: Instance) -> None:
     """Also the right password waits then, or a guesser would know it; another account does not; the wait is stated and is real."""
     victim, other = argilla_server.annotators[1], argilla_server.annotators[0]
-    assert [_login(argilla_server, victim.name, f"guess{number}")[0] for number in range(throttle.ACCOUNT_FAILURES)] == [401] * 5
+    assert [_login(argilla_server, victim.name, f"guess{number}", "127.0.1.2")[0] for number in range(throttle.ACCOUNT_FAILURES)] == [
+        401
+    ] * 5
     began = time.monotonic()
-    status, headers, body = _login(argilla_server, victim.name, victim.password)
+    status, headers, body = _login(argilla_server, victim.name, victim.password, "127.0.1.3")
     assert (status, _reason(body)) == (429, "too_many_logins")
     assert 1 <= int(headers["retry-after"]) <= throttle.FIRST_WAIT_SECONDS
-    assert _login(argilla_server, other.name, other.password)[0] == 201
-    while (found := _login(argilla_server, victim.name, victim.password)[0]) == 429:
+    assert _login(argilla_server, other.name, other.password, "127.0.1.2")[0] == 201
+    while (found := _login(argilla_server, victim.name, victim.password, "127.0.1.3")[0]) == 429:
         assert time.monotonic() - began < 30
     assert found == 201
     assert time.monotonic() - began >= throttle.FIRST_WAIT_SECONDS - 1
 
 
 def test_a_malformed_login_counts_for_nobody(argilla_server: Instance) -> None:
+    body = b"username=" + argilla_server.owner.name.encode()
     for _ in range(throttle.ADDRESS_FAILURES + 1):
-        assert _ask(argilla_server, "POST", "/api/v1/token", FORM, b"username=" + argilla_server.owner.name.encode())[0] == 422
-    assert _login(argilla_server, argilla_server.owner.name, argilla_server.owner.password)[0] == 201
+        assert _ask(argilla_server, "POST", "/api/v1/token", FORM, body, "127.0.1.4")[0] == 422
+    assert _login(argilla_server, argilla_server.owner.name, argilla_server.owner.password, "127.0.1.4")[0] == 201
+
+
+def test_an_address_that_tries_many_accounts_waits(argilla_server: Instance) -> None:
+    found = [_login(argilla_server, f"nobody{number}", "x", "127.0.1.5")[0] for number in range(throttle.ADDRESS_FAILURES + 1)]
+    assert found == [401] * throttle.ADDRESS_FAILURES + [429]
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/v1/%74oken", "/%61pi/v1/token", "/api/v1/token?x=1", "/api/v1/token/", "//api/v1/token", "/api//v1/token"]
+)
+def test_no_spelling_of_the_path_escapes_the_count(argilla_server: Instance, path: str) -> None:
+    """Either it is counted, or it is no login at all."""
+    name = f"nobody behind {path}"
+    found = {_login(argilla_server, name, "x", "127.0.1.6", path)[0] for _ in range(throttle.ACCOUNT_FAILURES + 1)}
+    assert 429 in found or not found & {201, 401}
+
+
+def test_a_form_in_parts_is_counted_too(argilla_server: Instance) -> None:
+    found = []
+    for _ in range(throttle.ACCOUNT_FAILURES + 1):
+        form = {"username": (None, "nobody in parts"), "password": (None, "x")}
+        found.append(requests.post(f"{argilla_server.url}/api/v1/token", files=form, timeout=10).status_code)
+    assert found == [401] * throttle.ACCOUNT_FAILURES + [429]
 
 
 def test_a_forwarded_address_is_not_believed(argilla_server: Instance) -> None:
     """Or each guess would come from an address of its own."""
     form = urlencode({"username": "nobody-of-that-name", "password": "x"}).encode()
     found = [
-        _ask(argilla_server, "POST", "/api/v1/token", {**FORM, "X-Forwarded-For": f"192.0.2.{number}"}, form)[0]
+        _ask(argilla_server, "POST", "/api/v1/token", {**FORM, "X-Forwarded-For": f"192.0.2.{number}"}, form, "127.0.1.7")[0]
         for number in range(throttle.ACCOUNT_FAILURES + 1)
     ]
     assert found == [401] * 5 + [429]
