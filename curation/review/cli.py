@@ -35,6 +35,7 @@ def push(
     gold_share: Annotated[float | None, typer.Option("--gold-share", help="Gold questions for each record (0.05).")] = None,
     annotators: Annotated[int | None, typer.Option("--annotators", help="How many share the queue; none: as the server says.")] = None,
     suggest: Annotated[bool, typer.Option("--suggestions/--no-suggestions", help="Show what models would answer.")] = True,
+    adopt: Annotated[bool, typer.Option("--adopt", help="Take over what a home pushed that is lost; give the same files.")] = False,
     home: Home = None,
     url: Url = None,
     as_json: AsJson = False,
@@ -56,9 +57,8 @@ def push(
             print(f"{done:,} of {of:,} records", file=sys.stderr)
 
     chosen = name or re.sub(r"[^a-z0-9_-]+", "-", stem(dataset).lower()).strip("-_") or "review"
-    found = send(
-        door(home, url), instance.home(home).path, dataset, chosen, kind, overlap, gold, gold_share, annotators, suggest, note
-    )  # fmt: skip
+    place = instance.home(home).path
+    found = send(door(home, url), place, dataset, chosen, kind, overlap, gold, gold_share, annotators, suggest, adopt, note)
     if as_json:
         _print(found)
         return

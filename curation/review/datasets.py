@@ -28,17 +28,24 @@ def workspace_name(client: Client, part: Part) -> str:
     return client.door.workspace + (ADJUDICATION if part == "adjudication" else "")
 
 
-def ensure(client: Client, store: Store, part: Part, kind: Kind, answers: int, extra: tuple[Field, ...] = ()) -> str:
+def ensure(client: Client, store: Store, part: Part, kind: Kind, answers: int, extra: tuple[Field, ...] = (), adopt: bool = False) -> str:
     """The id of a part's dataset, made where it is not there; `answers` complete a record.
 
-    One that a killed push left half made is made anew. Raises UserError where a dataset of that name is somebody else's.
+    One that a killed push left half made is made anew. Raises UserError where a dataset of that name was pushed from another home;
+    with `adopt` it becomes this one's.
     """
     workspace = client.workspace_id(workspace_name(client, part), make=part == "adjudication")
     name = dataset_name(store.name, part)
     tag = store.fact("tag")
     found = client.dataset(workspace, name)
-    if found is not None and (found.get("metadata") or {}).get(TAG) != tag:
-        raise UserError(f"dataset {name!r}: {client.door.url} has one that is not this review's. Give another --name, or delete it there.")
+    theirs = (found.get("metadata") or {}).get(TAG) if found is not None else tag
+    if theirs != tag and not (adopt and theirs):
+        raise UserError(
+            f"dataset {name!r}: {client.door.url} has one that was not pushed from this home. "
+            "Give another --name; or --adopt, where the home that pushed it is lost."
+        )
+    if theirs != tag:
+        store.set_fact("tag", tag := theirs)
     if found is not None and found["status"] == "draft":
         client.call("DELETE", f"/datasets/{found['id']}")
         found = None

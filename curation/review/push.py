@@ -69,9 +69,12 @@ def push(
     gold_share: float | None = None,
     annotators: int | None = None,
     suggest: bool = True,
+    adopt: bool = False,
     note: Callable[[int, int], None] = lambda done, of: None,
 ) -> Pushed:
     """Pushes a file's rows as the review `name`. None stands for the value of the first push, else for the default.
+
+    With `adopt`, datasets that another home pushed become this one's: the same file and gold give the same records.
 
     Raises UserError for options that differ from the first push's, shares outside 0 to 1, gold questions that could be told from the
     rest, a server that cannot be reached or refuses. What was sent before that stays, and the same command goes on from there.
@@ -104,7 +107,7 @@ def push(
                 store.set_fact("tag", secrets.token_hex(8))
             store.set_fact("options", options._asdict())
         records = store.records()
-        sent = _send_all(client, store, records, wanted, options, note)
+        sent = _send_all(client, store, records, wanted, options, adopt, note)
         parts = Counter(record.part for record in records if record.gold is None)
         return Pushed(
             name, chosen, len(read.items) + len(read.quarantined), len(fresh), len(read.items) - len(fresh), read.quarantined, not_gold,
@@ -183,14 +186,20 @@ def _sides(fields: dict[str, Any], swapped: bool) -> dict[str, Any]:
 
 
 def _send_all(
-    client: Client, store: Store, records: Sequence[Record], wanted: Kind, options: Options, note: Callable[[int, int], None]
+    client: Client,
+    store: Store,
+    records: Sequence[Record],
+    wanted: Kind,
+    options: Options,
+    adopt: bool,
+    note: Callable[[int, int], None],
 ) -> int:
     answers: dict[Part, int] = {"single": 1, "shared": options.answers}
     sent = 0
     for part, needed in answers.items():
         own = [record for record in records if record.part == part]
         if own:
-            dataset = ensure(client, store, part, wanted, needed)
+            dataset = ensure(client, store, part, wanted, needed, adopt=adopt)
             check_schema(client, store, part, wanted)
             sent += _send(client, store, dataset, own, note)
     return sent

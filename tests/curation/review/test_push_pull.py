@@ -192,8 +192,32 @@ def test_an_edited_schema_is_told_by_its_question(argilla_server: Instance, door
 def test_another_review_of_that_name_is_not_touched(door: Door, home: Path, tmp_path: Path) -> None:
     path = write_rows(tmp_path / "rows.jsonl", conversations(3))
     push(door, home, path, "taken")
-    with pytest.raises(UserError, match="dataset 'taken(-shared)?': .* has one that is not this review's"):
+    with pytest.raises(UserError, match="dataset 'taken(-shared)?': .* has one that was not pushed from this home.*--adopt"):
         push(door, tmp_path / "elsewhere", path, "taken")
+
+
+def test_a_lost_home_is_made_anew_from_the_server(argilla_server: Instance, door: Door, home: Path, tmp_path: Path) -> None:
+    path = write_rows(tmp_path / "rows.jsonl", conversations(30))
+    gold = write_rows(
+        tmp_path / "gold.jsonl", [{**row, "id": f"{row['id']}-gold", "gold": {"verdict": "keep"}} for row in conversations(4)]
+    )
+    push(door, home, path, "lost", gold=gold)
+    person = annotators(argilla_server)[0]
+    for part in ("lost", "lost-shared"):
+        person.submit([(record["id"], KEEP) for record in person.seen(dataset_id(argilla_server, part))])
+    pull(door, home, "lost")
+    there = {part: records_of(argilla_server, dataset_id(argilla_server, part)) for part in ("lost", "lost-shared")}
+    new_home = tmp_path / "new"
+    push(door, new_home, path, "lost", gold=gold, adopt=True)
+    assert {part: list(records_of(argilla_server, dataset_id(argilla_server, part))) for part in there} == {
+        k: list(v) for k, v in there.items()
+    }
+    assert pull(door, new_home, "lost").submitted == 32
+    first, second = load(home, "lost"), load(new_home, "lost")
+    assert first.records == second.records
+    assert {r: [a.values for a in given] for r, given in first.answers.items()} == {
+        r: [a.values for a in g] for r, g in second.answers.items()
+    }
 
 
 def test_faults_of_the_way_are_one_line(argilla_server: Instance, door: Door, home: Path, tmp_path: Path) -> None:
