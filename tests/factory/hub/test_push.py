@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from huggingface_hub import constants
 
 from factory.errors import UserError
 from factory.hub.push import check_repo
-from tests.factory.hub.conftest import Publish, conversation, write_rows
+from tests.factory.hub.conftest import REPOSITORY, Publish, conversation, write_rows
 from tests.factory.hub.hub_server import READER, WRITER, WRONG, Hub
 
 
@@ -122,6 +124,32 @@ def test_cut_in_the_middle_and_repeated(
         line = one_line(first)
         assert "ommand again" in line
         assert "signature" not in line
+    again = publish(rows_folder)
+    assert again.returncode == 0, again.stderr
+    assert received(hub) == files_of(tmp_path / "dry")
+    assert len(hub.repos["datasets/org/demo"].commits) == 1
+
+
+@pytest.mark.parametrize("where", ["/blobs/", "/commit/"])
+def test_killed_in_the_middle_and_repeated(
+    where: str, publish: Publish, hub: Hub, rows_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(rows_folder, "--dry-run", "--output", str(tmp_path / "dry"))
+    for name, value in {"HF_ENDPOINT": hub.url, "HF_TOKEN": WRITER, "HF_HOME": str(tmp_path / "hf"), "TMPDIR": str(tmp_path)}.items():
+        monkeypatch.setenv(name, value)
+    code = ["-c", "from factory.cli import main; main()", "publish", str(rows_folder), "--to", "org/demo"]
+    child = subprocess.Popen([sys.executable, *code], cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def kill(method: str, path: str) -> str | None:
+        if where not in path:
+            return None
+        child.kill()
+        return "before"
+
+    hub.fault = kill
+    assert child.wait() == -signal.SIGKILL
+    assert received(hub) == {}
+    hub.fault = lambda method, path: None
     again = publish(rows_folder)
     assert again.returncode == 0, again.stderr
     assert received(hub) == files_of(tmp_path / "dry")
