@@ -46,6 +46,7 @@ def save(name: str, folder: Path) -> None:
     model = AutoModelForCausalLM.from_config(loaded.config, dtype=torch.float32)
     model.load_state_dict(loaded.state_dict())
     model.tie_weights()
+    model.generation_config.do_sample = True  # or an endpoint ignores a request's temperature
     model.save_pretrained(folder)
     tokenizer = AutoTokenizer.from_pretrained(str(source.parent), gguf_file=source.name)
     if not tokenizer.chat_template:
