@@ -1,4 +1,4 @@
-"""What people are asked: the fields and questions of each kind of review, read from `kinds/*.yaml`, with the guidelines beside them."""
+"""What people are asked: the fields and questions of each kind of review, read from `questions/*.yaml`, with the guidelines beside them."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def kind(name: str) -> Kind:
     """The kind of that name. Raises UserError where there is none."""
     if name not in KINDS:
         raise UserError(f"--kind {name!r}: there are {', '.join(KINDS)}.")
-    stated = yaml.safe_load((files("curation.review") / "kinds" / f"{name}.yaml").read_text("utf-8"))
+    stated = yaml.safe_load((files("curation.review") / "questions" / f"{name}.yaml").read_text("utf-8"))
     return Kind(
         name,
         stated["title"],
