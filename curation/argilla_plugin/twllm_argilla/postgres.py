@@ -183,10 +183,10 @@ class Postgres:
         columns = [f"t.c{i}" for i, name in enumerate(index.fields) if field in (None, name)]
         source = f"{index.text_table} t JOIN records d ON d.id = t.id"
         if not words or not columns:
-            return Match(source, "0 = 1", None, {})
+            return Match(source, source, "0 = 1", None, {})
         conditions = [" OR ".join(f"{column} LIKE :word{n}" for column in columns) for n in range(len(words))]
         joined = " AND ".join(f"({condition})" for condition in conditions)
-        return Match(source, joined, None, {f"word{n}": _pattern(word) for n, word in enumerate(words)})
+        return Match(source, f"{index.text_table} t", joined, None, {f"word{n}": _pattern(word) for n, word in enumerate(words)})
 
     def vectors_version(self, connection: Any, settings_id: str) -> int | None:
         """Not kept: a counter would make all who write vectors wait for each other."""

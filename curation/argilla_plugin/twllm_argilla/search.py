@@ -68,7 +68,8 @@ def select(store: Store, connection: Any, index: Index, wanted: Wanted) -> Selec
     """What the records must be: of the dataset, with the words, through the filter."""
     query = Query(store, _schema(store, connection, wanted.dataset_id))
     if wanted.query is None:
-        match = Match(f"{store.records} d", f"d.dataset_id = {query.bind(store.key(wanted.dataset_id))}", None, {})
+        records = f"{store.records} d"
+        match = Match(records, records, f"d.dataset_id = {query.bind(store.key(wanted.dataset_id))}", None, {})
     else:
         match = store.matches(index, text.words(wanted.query), wanted.field)
         query.values.update(match.values)
@@ -82,7 +83,8 @@ def find(store: Store, connection: Any, wanted: Wanted) -> tuple[int, list[tuple
     """How many records are found, and those of the page with their scores where they are ordered by them."""
     with reading(store, connection, wanted.dataset_id) as index:
         match, condition, query = select(store, connection, index, wanted)
-        total = connection.execute(sql(f"SELECT count(*) FROM {match.source} WHERE {condition}"), query.values).scalar()
+        counted = match.counted if wanted.filter is None else match.source
+        total = connection.execute(sql(f"SELECT count(*) FROM {counted} WHERE {condition}"), query.values).scalar()
         order, score = [query.order(one) for one in wanted.sort], "NULL"
         if not order and match.score:
             order, score = ["score DESC"], match.score

@@ -30,7 +30,7 @@ class Target(NamedTuple):
 
 
 class Vectors(NamedTuple):
-    """All vectors of one settings, of length 1; those of length 0 have no direction and are left out."""
+    """All vectors of one settings, of length 1, as their records were added; those of length 0 have no direction and are left out."""
 
     version: int | None
     rows: dict[str, int]
@@ -45,18 +45,19 @@ _keeping = threading.Lock()
 def similar(store: Store, connection: Any, wanted: Wanted, target: Target) -> tuple[int, list[tuple[UUID, float | None]]]:
     """The nearest `limit` records with their scores, (1 + cosine) / 2: how many, and those of at least the threshold."""
     with reading(store, connection, wanted.dataset_id) as index:
-        match, condition, query = select(store, connection, index, wanted)
-        if target.excluded_id:
-            condition += f" AND d.id <> {query.bind(store.key(target.excluded_id))}"
-        statement = f"SELECT d.id FROM {match.source} WHERE {condition} ORDER BY {store.tie}"
-        candidates = list(map(str, connection.execute(sql(statement), query.values).scalars().all()))
         vectors = _vectors(store, connection, target.settings_id, len(target.vector))
-    ids = [one for one in candidates if one in vectors.rows]
-    direction_D, length = np.asarray(target.vector, dtype=np.float32), float(np.linalg.norm(target.vector))
+        chosen = None
+        if wanted.query is not None or wanted.filter is not None:
+            match, condition, query = select(store, connection, index, wanted)
+            statement = sql(f"SELECT d.id FROM {match.source} WHERE {condition}")
+            chosen = set(map(str, connection.execute(statement, query.values).scalars()))
+    excluded = store.key(target.excluded_id) if target.excluded_id else None
+    ids = [one for one in vectors.rows if one != excluded and (chosen is None or one in chosen)]
+    length = float(np.linalg.norm(target.vector))
     if not ids or not length:
         return 0, []
-    cosines_N = vectors.matrix_ND[[vectors.rows[one] for one in ids]] @ (direction_D / np.float32(length))
-    scores_N = np.clip((1 + cosines_N) / 2, 0, 1)
+    cosines_N = vectors.matrix_ND @ (np.asarray(target.vector, dtype=np.float32) / np.float32(length))
+    scores_N = np.clip((1 + cosines_N[[vectors.rows[one] for one in ids]]) / 2, 0, 1)
     nearest = np.argsort(-scores_N, kind="stable")[: wanted.limit]
     least = -1.0 if target.threshold is None else target.threshold
     return len(nearest), [(UUID(ids[i]), float(scores_N[i])) for i in nearest if scores_N[i] >= least]
@@ -81,7 +82,8 @@ def _read(store: Store, connection: Any, settings_id: str, dimensions: int, vers
     count = connection.execute(sql("SELECT count(*) FROM vectors WHERE vector_settings_id = :settings"), values).scalar()
     matrix_ND = np.zeros((count, dimensions), dtype=np.float32)
     rows: dict[str, int] = {}
-    statement = sql("SELECT record_id, value FROM vectors WHERE vector_settings_id = :settings")
+    source = f"vectors v JOIN {store.records} d ON d.id = v.record_id"
+    statement = sql(f"SELECT v.record_id, v.value FROM {source} WHERE v.vector_settings_id = :settings ORDER BY {store.tie}")
     for row in connection.execute(statement, values):
         numbers = json.loads(row[1]) if isinstance(row[1], str) else row[1]
         if len(numbers) == dimensions and any(numbers):

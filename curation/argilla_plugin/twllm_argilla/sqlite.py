@@ -4,14 +4,15 @@ The triggers are plain SQL, so any program may write to the database. Texts need
 indexed from the queue by whoever searches or writes next. A process killed at any moment leaves the queue as it stands.
 
 Each dataset has an FTS5 table with a column for each field and a token for each character; a word of any length is a
-phrase. Beside FTS5's trigrams that is a third of the size and a fifth of the time to make, and it knows words of one
-and two characters (benchmarks/review_search.py).
+phrase. FTS5's trigrams were larger and slower to make, and know no words of one and two characters
+(benchmarks/review_indexes.py).
 """
 
 # ruff: noqa: S608 (what is put together here are names of our own; values are bound)
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -23,7 +24,9 @@ from .sqlite_schema import MIRRORED, TABLES, TRIGGERS, VERSION
 from .store import PREFIX, Clause, Index, Match
 
 BATCH_RECORDS = 500
-"""Records indexed in one transaction: the longest that a writer waits, some tenths of a second."""
+"""Records indexed in one transaction: some tenths of a second."""
+PAUSE_SECONDS = 0.02
+"""Between two of them, so that those who wait to write get their turn: SQLite has no queue for them."""
 
 _GAP = "\x01"
 """The token for white space; folding leaves no control character in a text."""
@@ -79,7 +82,7 @@ class Sqlite:
     def drain(self, connection: Any, dataset_id: str) -> None:
         """Makes the index where there is none, then empties the queue of this dataset."""
         while self._drain_batch(connection, self.key(dataset_id)):
-            pass
+            time.sleep(PAUSE_SECONDS)
 
     def drop(self, connection: Any, dataset_id: str) -> None:
         """Drops the dataset's table; records that it still has are queued."""
@@ -152,10 +155,10 @@ class Sqlite:
         columns = [f"c{i}" for i, name in enumerate(index.fields) if field in (None, name)]
         source = f"{index.text_table} CROSS JOIN {self.records} d ON d.doc = {index.text_table}.rowid"
         if not words or not columns:
-            return Match(source, "0 = 1", None, {})
+            return Match(source, source, "0 = 1", None, {})
         phrases = " AND ".join('"' + _tokens(word).replace('"', '""') + '"' for word in words)
         match = phrases if field is None else f"{{{' '.join(columns)}}} : ({phrases})"
-        return Match(source, f"{index.text_table} MATCH :words", f"-{index.text_table}.rank", {"words": match})
+        return Match(source, index.text_table, f"{index.text_table} MATCH :words", f"-{index.text_table}.rank", {"words": match})
 
     def vectors_version(self, connection: Any, settings_id: str) -> int | None:
         """Counted by triggers."""

@@ -34,6 +34,8 @@ class Match(NamedTuple):
 
     source: str
     """FROM item with the records as `d`."""
+    counted: str
+    """FROM item in which as many are found, for when nothing else is asked of the records."""
     condition: str
     score: str | None
     """How well a record fits, more is better; None where that is not known."""
