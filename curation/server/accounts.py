@@ -8,7 +8,7 @@ import re
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from curation.server import environment, health
 from curation.server.instance import (
@@ -87,28 +87,36 @@ def names(place: Home) -> list[str]:
 
 
 def renew(place: Home, name: str, python_environment: Mapping[str, str]) -> Account:
-    """A new password and key for an account, in the database and on file. Raises UserError where there is none of that name."""
+    """A new password and key for an account, on file and in the database. Raises UserError where there is none of that name.
+
+    Killed in between, the next `up` brings the database in line with the file.
+    """
     workspace, owner, annotators = read_accounts(place)
-    everyone = (owner, *annotators)
-    if name not in {account.name for account in everyone}:
+    everyone, settings = (owner, *annotators), read_settings(place)
+    if settings is None or name not in {account.name for account in everyone}:
         raise UserError(f"no account {name!r}; there are {', '.join(names(place))}")
     renewed = new_account(name)
     now = tuple(renewed if account.name == name else account for account in everyone)
+    made = environment.ensure(place.log("install"))
+    write_settings(place, settings._replace(schema="", renewed=(*settings.renewed, name)))
     write_accounts(place, workspace, now[0], now[1:])
     try:
-        set_up(place, environment.ensure(place.log("install")), python_environment, (name,))
-    except BaseException:
+        set_up(place, made, python_environment)
+    except Exception:
         write_accounts(place, workspace, owner, annotators)  # what still opens the door
+        write_settings(place, settings)
         raise
     return renewed
 
 
-def set_up(place: Home, made: Path, python_environment: Mapping[str, str], reset: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Migrates, creates accounts that are not in the database yet; those in `reset` get the password and key that are on file."""
+def set_up(place: Home, made: Path, python_environment: Mapping[str, str]) -> None:
+    """Migrates and creates accounts that are not in the database yet; those that are renewed get what is on file. Repeatable."""
     workspace, owner, annotators = read_accounts(place)
+    settings = read_settings(place)
+    assert settings, "written before"
     everyone = [(owner, "owner"), *((account, "annotator") for account in annotators)]
-    wanted = [account._asdict() | {"role": role} for account, role in everyone if not reset or account.name in reset]
-    asked = {"workspace": workspace, "accounts": wanted, "reset": bool(reset)}
+    accounts = [account._asdict() | {"role": role} for account, role in everyone]
+    asked = {"workspace": workspace, "accounts": accounts, "renewed": settings.renewed}
     done = subprocess.run(
         [environment.python(made), "-m", "twllm_argilla.accounts"], input=json.dumps(asked), capture_output=True, text=True,
         cwd=place.path, env=dict(python_environment), umask=0o077, check=False,
@@ -117,5 +125,5 @@ def set_up(place: Home, made: Path, python_environment: Mapping[str, str], reset
         log.write(done.stderr)
     if done.returncode:
         raise UserError(f"the database could not be set up: {health.last_words(done.stderr, place)}; see {place.log('setup')}")
-    answer: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
-    return answer
+    revision = json.loads(done.stdout.strip().splitlines()[-1])["schema"]
+    write_settings(place, settings._replace(schema=f"{environment.ARGILLA}/{revision}", renewed=()))

@@ -54,6 +54,8 @@ def save(place: Home, target: Path) -> Saved:
         raise UserError(f"{target.parent} is no folder; make it, or choose another place for the backup")
     read_accounts(place)
     secret_of(place)
+    for left in place.path.glob(".backup.*"):  # by one that was killed
+        shutil.rmtree(left)
     with tempfile.TemporaryDirectory(prefix=".backup.", dir=place.path) as folder:
         copy = Path(folder) / DATABASE
         with closing(sqlite3.connect(f"{place.database.as_uri()}?mode=ro", uri=True)) as live, closing(sqlite3.connect(copy)) as saved:
@@ -108,7 +110,7 @@ def restore(place: Home, source: Path, force: bool = False) -> str | None:
         key = secret_of(made)["auth_secret_key"]
         write_private(made.secrets, {"auth_secret_key": key, "mark": secrets.token_hex(16)})  # another folder, another mark
         names = (everyone[1].name, *(account.name for account in everyone[2]))
-        write_settings(made, settings._replace(schema="", shown=names))  # the next `up` migrates, should it be newer
+        write_settings(made, settings._replace(schema="", shown=names, renewed=()))  # the next `up` migrates, should it be newer
         aside = _set_aside(place.path) if occupied else None
         if place.path.exists():
             place.path.rmdir()

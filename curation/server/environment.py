@@ -52,7 +52,7 @@ def ready(environment: Path) -> bool:
 
 
 def ensure(log: Path) -> Path:
-    """The environment, built where it is not there yet (583 MB, about two minutes). It appears whole or not at all.
+    """The environment, built where it is not there yet. It appears whole or not at all. Cost: 550 MB; 65 s on two cores with a warm cache.
 
     What the installer says goes to `log`. Raises UserError where the build fails, or the folder holds something else.
     """

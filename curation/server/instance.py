@@ -17,6 +17,7 @@ LOOPBACK = "127.0.0.1"
 WORKSPACE = "review"
 OWNER = "owner"
 AUTH_KEY_BYTES = 32
+_OURS = {"accounts.json", "instance.json", "lock", "logs", "redis", "run", "secrets.json", "tmp"}
 _NOT_IN_URL = re.compile(r"[?#%\x00-\x1f\x7f]")
 _LETTERS_AND_DIGITS = string.ascii_letters + string.digits
 
@@ -45,6 +46,7 @@ class Settings(NamedTuple):
     port: int
     schema: str = ""  # Argilla's version / revision of the database; empty before the first migration
     shown: tuple[str, ...] = ()  # names of the accounts whose passwords were printed
+    renewed: tuple[str, ...] = ()  # names of those whose new passwords are on file and perhaps not in the database yet
 
 
 class Home(NamedTuple):
@@ -94,9 +96,11 @@ def home(chosen: str | None = None) -> Home:
 
 
 def prepare(place: Home) -> None:
-    """Makes the folder and closes it to others. Raises UserError where it is not ours, or its name cannot be."""
+    """Makes the folder and closes it to others. Raises UserError where it is another's, holds something else, or cannot have its name."""
     if _NOT_IN_URL.search(str(place.path)):
         raise UserError(f"{str(place.path)!r} holds one of ? # % or a control character, which no database URL may; choose another --home")
+    if strangers := [] if place.settings.exists() or not place.path.is_dir() else sorted({*os.listdir(place.path)} - _OURS):
+        raise UserError(f"{place.path} holds {strangers[0]!r} and no review server; choose an empty or new folder with --home")
     for folder in (place.path, place.logs, place.run, place.temporary):
         try:
             folder.mkdir(mode=0o700, parents=folder is place.path, exist_ok=True)
@@ -134,7 +138,8 @@ def read_settings(place: Home) -> Settings | None:
         return None
     found = read_private(place.settings)
     try:
-        return Settings(int(found["port"]), str(found.get("schema", "")), tuple(map(str, found.get("shown", ()))))
+        shown, renewed = (tuple(map(str, found.get(key, ()))) for key in ("shown", "renewed"))
+        return Settings(int(found["port"]), str(found.get("schema", "")), shown, renewed)
     except (KeyError, TypeError, ValueError, AttributeError):
         raise UserError(f"{place.settings} states no port; restore the folder from a backup with `twllm review restore`") from None
 

@@ -29,7 +29,7 @@ from curation.server.instance import (
 )
 from factory.errors import UserError
 
-START_SECONDS = 180.0  # Argilla takes 7 to 16 s on a free machine
+START_SECONDS = 180.0  # Argilla takes about 10 s on two cores
 STOP_SECONDS = {"worker": 20.0, "server": 15.0, "redis": 10.0}
 _POLL_SECONDS = 0.1
 
@@ -124,7 +124,7 @@ def python_environment(place: Home, port: int) -> dict[str, str]:
 def _start(place: Home, asked: Asked, settings: Settings | None, say: Say) -> Started:
     made = environment.folder()
     if not environment.ready(made):
-        say(f"installing argilla-server {environment.ARGILLA} into {made}, once (583 MB)")
+        say(f"installing argilla-server {environment.ARGILLA} into {made}, once (550 MB)")
     made = environment.ensure(place.log("install"))
     if strays := processes.stop_strays(place):
         say(f"stopped {strays} left-over process{'es' if strays > 1 else ''} of an earlier start")
@@ -134,16 +134,16 @@ def _start(place: Home, asked: Asked, settings: Settings | None, say: Say) -> St
         processes.stop_role(place, "server", STOP_SECONDS["server"])
         port = ports.choose(asked.port, settings.port if settings else None)
     settings = settings._replace(port=port) if settings else Settings(port)
-    if new:
-        write_accounts(place, *roster)
+    if new or not settings.schema.startswith(f"{environment.ARGILLA}/") or not place.database.exists():
+        settings = settings._replace(schema="")  # set again once all is in the database, however often this is killed
     secret_of(place)
     write_settings(place, settings)
+    if new:
+        write_accounts(place, *roster)
     _start_redis(place, made)
-    if new or not settings.schema.startswith(f"{environment.ARGILLA}/") or not place.database.exists():
+    if not settings.schema:
         say("migrating the database and creating accounts")
-        revision = accounts.set_up(place, made, python_environment(place, port))["schema"]
-        settings = settings._replace(schema=f"{environment.ARGILLA}/{revision}")
-        write_settings(place, settings)
+        accounts.set_up(place, made, python_environment(place, port))
     _start_python(place, made, port, say)
     return Started(load(str(place.path)), False, accounts.unshown(place))
 

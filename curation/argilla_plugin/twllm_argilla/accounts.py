@@ -1,8 +1,8 @@
 """Brings the database up to date and the accounts into it: `python -m twllm_argilla.accounts`.
 
 Reads one JSON object from standard input, so that no password stands in a command line: {"workspace": name,
-"accounts": [{"name", "role", "password", "api_key"}], "reset": bool}. An account that is there stays as it is, unless `reset` is
-true. Prints one JSON object: {"schema": revision, "created": [names]}.
+"accounts": [{"name", "role", "password", "api_key"}], "renewed": [names]}. An account that is there stays as it is, unless it is
+among the renewed. Prints one JSON object: {"schema": revision, "created": [names]}.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ async def ensure(asked: dict[str, Any]) -> list[str]:
                     password_hash=accounts.hash_password(account["password"]), api_key=account["api_key"],
                 )  # fmt: skip
                 created.append(account["name"])
-            elif asked.get("reset"):
+            elif account["name"] in asked.get("renewed", ()):
                 await user.update(db, password_hash=accounts.hash_password(account["password"]), api_key=account["api_key"])
             if await WorkspaceUser.get_by(db, workspace_id=workspace.id, user_id=user.id) is None:
                 await WorkspaceUser.create(db, workspace_id=workspace.id, user_id=user.id)

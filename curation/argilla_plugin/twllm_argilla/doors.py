@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hmac
 import json
+import os
+import shutil
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
@@ -14,7 +16,7 @@ MAX_LOGIN_BYTES = 16 << 10
 LOGIN_PATH = "/api/v1/token"
 ALIVE_PATH = "/twllm/alive"
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
-_DISK_FULL = ("database or disk is full", "No space left on device", "disk I/O error")
+_FULL_BYTES = 1 << 20
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -119,26 +121,21 @@ class Doors:
             started = True
             await send(message)
 
-        fault = ""
+        fault: Exception | None = None
         try:
             await self.app(scope, counted, held_back)
         except Exception as error:
-            if not exceeded and not held:
-                raise
-            fault = str(error)
-            if not any(words in fault for words in _DISK_FULL):
-                for message in held:
-                    await send(message)
-                held.clear()
-                if not exceeded:
-                    raise
+            fault = error
         if exceeded and not started:
-            await _too_large(send, limit)
-        elif any(words in fault for words in _DISK_FULL):
-            await _answer(send, 507, "disk_full", "The disk of the review server is full; nothing was saved. Free space and try again.")
-        else:
-            for message in held:
-                await send(message)
+            return await _too_large(send, limit)
+        if fault and not started and _disk_full(str(fault)):
+            return await _answer(
+                send, 507, "disk_full", "The disk of the review server is full; nothing was saved. Free space and try again."
+            )
+        for message in held:
+            await send(message)
+        if fault:
+            raise fault
 
     def _with_headers(self, scope: Scope, send: Send) -> Send:
         async def sent(message: Message) -> None:
@@ -151,6 +148,13 @@ class Doors:
             await send(message)
 
         return sent
+
+
+def _disk_full(fault: str) -> bool:
+    if "database or disk is full" in fault or "No space left on device" in fault:
+        return True
+    home = os.environ.get("ARGILLA_HOME_PATH", "/")
+    return "disk I/O error" in fault and shutil.disk_usage(home).free < _FULL_BYTES  # what SQLite says where it cannot grow its index
 
 
 def _header(scope: Scope, name: bytes) -> str:

@@ -109,6 +109,17 @@ def test_a_folder_that_no_database_url_can_name(tmp_path: Path, name: str) -> No
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_of_something_else_is_not_taken(tmp_path: Path) -> None:
+    """`--home ~` would close and fill it."""
+    (tmp_path / "thesis.txt").write_text("mine")
+    tmp_path.chmod(0o755)
+    done = _review("up", home=str(tmp_path))
+    assert done.returncode == 2
+    assert "holds 'thesis.txt' and no review server; choose an empty or new folder" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
+
+
 def test_a_file_where_the_folder_should_be(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     done = _review("up", home=str(tmp_path / "file"))
