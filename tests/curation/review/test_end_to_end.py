@@ -228,6 +228,7 @@ def _check_export(home: Path, tmp_path: Path, plan: Plan, lanes: Counter[str], r
     for name, config in (("sft", "sft.jsonl"), ("preferences", "preferences.jsonl"), ("rejected", "rejected.jsonl")):
         loaded = datasets.load_dataset(str(output), name, split="train", cache_dir=str(tmp_path / "cache"))
         assert len(loaded) == manifest["files"][config]["rows"]
+    assert len(datasets.load_dataset(str(output), split="train", cache_dir=str(tmp_path / "cache"))) == len(sft)  # what comes unasked
     before = {path.name: path.read_bytes() for path in output.iterdir()}
     export(home, "planted", str(output))
     assert before == {path.name: path.read_bytes() for path in output.iterdir()}

@@ -153,6 +153,7 @@ def test_a_card_is_whole_and_lists_what_is_not_empty(monkeypatch: pytest.MonkeyP
     text = (output / "README.md").read_text("utf-8")
     facts = yaml.safe_load(text.split("---")[1])
     assert facts["license"] == "cc-by-4.0" and [c["config_name"] for c in facts["configs"]] == ["sft", "rejected", "labels-quality"]
+    assert [c.get("default", False) for c in facts["configs"]] == [True, False, False]
     assert "3 records = 1 exported + 1 rejected + 1 undecided + 0 questions" in text
     assert "| undecided: unanswered | 1 |" in text and "too little" not in text
     assert read_rows(output / "undecided.jsonl") == [{"id": "row-c", "record": "c", "reason": "unanswered", "answers": 0}]
