@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[3]
 DEPLOY = ROOT / "deploy"
 SERVICE_KEYS = {
     "cap_drop", "command", "depends_on", "entrypoint", "environment", "healthcheck", "image", "networks", "ports", "read_only", "restart",
-    "secrets", "security_opt", "tmpfs", "user", "volumes",
+    "secrets", "security_opt", "tmpfs", "user", "volumes", "working_dir",
 }  # fmt: skip
 
 
