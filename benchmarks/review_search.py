@@ -168,7 +168,8 @@ def table(result: dict[str, Any]) -> str:
     sizes = (
         f"The same texts in an FTS5 index of characters: {ours['megabytes']} MB, made in {ours['cpu_seconds']:.0f} s of CPU; in FTS5's "
         f"trigram index: {other['megabytes']} MB in {other['cpu_seconds']:.0f} s. Counting what holds 牛肉麵 takes "
-        f"{ours['cpu_ms']['牛肉麵']:.1f} and {other['cpu_ms']['牛肉麵']:.1f} ms; 的, which trigrams do not know, {ours['cpu_ms']['的']:.1f} ms."
+        f"{ours['cpu_ms']['牛肉麵']:.1f} and {other['cpu_ms']['牛肉麵']:.1f} ms; 的, which trigrams do not know, "
+        f"{ours['cpu_ms']['的']:.1f} ms."
     )
     return f"{said}\n\n" + "\n".join(lines) + f"\n\n{sizes}"
 

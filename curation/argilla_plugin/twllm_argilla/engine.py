@@ -13,10 +13,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from argilla_server.database import sync_engine
+from argilla_server.errors.future import UnprocessableEntityError
 from argilla_server.search_engine.base import SearchEngine, SearchResponseItem, SearchResponses, TextQuery
 
 from . import search, similarity
 from .postgres import Postgres
+from .query import BadSearch
 from .sqlite import Sqlite
 from .store import Store
 
@@ -50,14 +52,17 @@ def connect() -> Any:
 
 
 async def _call(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Runs in a thread, so that the server goes on answering."""
+    """Runs in a thread, so that the server goes on answering. A search that makes no sense is answered with 422 and why."""
 
     def run() -> Any:
         prepared = store()
         with connect() as connection:
             return function(prepared, connection, *arguments)
 
-    return await asyncio.to_thread(run)
+    try:
+        return await asyncio.to_thread(run)
+    except BadSearch as error:
+        raise UnprocessableEntityError(str(error)) from error
 
 
 def _drain(prepared: Store, connection: Any, dataset_id: str) -> None:

@@ -28,6 +28,10 @@ _MINUTE = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}")
 _SECOND = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}")
 
 
+class BadSearch(ValueError):
+    """A search that cannot be understood; the message says what of it."""
+
+
 class Schema(NamedTuple):
     """What a dataset says of the names that filters use."""
 
@@ -58,7 +62,7 @@ class Query:
         return clause.sql
 
     def condition(self, wanted: Any) -> str:
-        """SQL of a filter. Raises ValueError for one that no engine knows."""
+        """SQL of a filter. Raises BadSearch for one that no engine knows."""
         if isinstance(wanted, AndFilter):
             return " AND ".join(f"({self.condition(one)})" for one in wanted.filters) or "1 = 1"
         scope = wanted.scope
@@ -71,7 +75,7 @@ class Query:
             return self._suggestion(wanted, scope)
         if isinstance(scope, ResponseFilterScope):
             return self._response(wanted, scope)
-        raise ValueError(f"no engine knows the filter scope {scope!r}")
+        raise BadSearch(f"no engine knows the filter scope {scope!r}")
 
     def order(self, wanted: Any) -> str:
         """SQL of one sort key. What a record lacks comes last either way; of several values the nearest to the top counts."""
@@ -89,7 +93,7 @@ class Query:
             source, value, kind = self._response_source(scope)
             key = f"(SELECT {'avg' if kind == 'rating' else best}({value}) FROM {source})"
         else:
-            raise ValueError(f"no engine knows the sort scope {scope!r}")
+            raise BadSearch(f"no engine knows the sort scope {scope!r}")
         return f"{key} {'DESC' if descending else 'ASC'} NULLS LAST"
 
     def _record(self, wanted: Any, name: str) -> str:
@@ -99,6 +103,8 @@ class Query:
                 return self._any(column, [self.store.moment(moment(value)) for value in wanted.values])
             return self._between(column, _bound(wanted.ge, self.store), _bound(wanted.le, self.store, last=True))
         if isinstance(wanted, RangeFilter):
+            if name == "id":
+                raise BadSearch("records are not filtered by a range of ids")
             return self._between(column, _text(wanted.ge), _text(wanted.le))
         values = [str(value) for value in wanted.values]
         return self._any(column, [self.store.key(value) for value in values if _is_uuid(value)] if name == "id" else values)
@@ -126,7 +132,7 @@ class Query:
         if scope.question is None and isinstance(wanted, TermsFilter) and scope.property == "status":
             return self._response_status(wanted, scope)
         if scope.question is None:
-            raise ValueError("a response is filtered by a question or by its status")
+            raise BadSearch("a response is filtered by a question or by its status")
         source, _, kind = self._response_source(scope)
         return self._exists(source, self._element(wanted, kind))
 
@@ -171,7 +177,7 @@ class Query:
             unread = (least is None) != (wanted.ge is None) or (greatest is None) != (wanted.le is None)
             return NEVER if unread else self._between(value, least, greatest)
         if not isinstance(wanted, TermsFilter):
-            raise ValueError(f"no engine knows the filter {wanted!r}")
+            raise BadSearch(f"no engine knows the filter {wanted!r}")
         values = [_number(one) for one in wanted.values] if numeric else [str(one) for one in wanted.values]
         return self._any(value, [one for one in values if one is not None])
 
@@ -180,7 +186,7 @@ class Query:
             return self.store.plain(f"d.{name}")
         if name in ("id", "inserted_at", "updated_at"):
             return f"d.{name}"
-        raise ValueError(f"records have no property {name!r} to filter or sort by")
+        raise BadSearch(f"records have no property {name!r} to filter or sort by")
 
     def _any(self, expression: str, values: list[Any]) -> str:
         return f"{expression} IN ({', '.join(map(self.bind, values))})" if values else NEVER
@@ -199,7 +205,7 @@ class Query:
 def moment(value: Any, last: bool = False) -> str:
     """A date and time as Argilla's tables hold it (UTC, microseconds). What is left out is the first of its kind, or with `last` the last.
 
-    Raises ValueError where it is neither an ISO date nor milliseconds since 1970.
+    Raises BadSearch where it is neither an ISO date nor milliseconds since 1970.
     """
     text = str(value).strip()
     try:
@@ -208,7 +214,7 @@ def moment(value: Any, last: bool = False) -> str:
         else:
             found = datetime.fromisoformat(text)
     except (ValueError, OverflowError, OSError) as error:
-        raise ValueError(f"{text!r} is no date: write 2026-01-31 or 2026-01-31T08:00:00") from error
+        raise BadSearch(f"{text!r} is no date: write 2026-01-31 or 2026-01-31T08:00:00") from error
     found = found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found
     if last and _DAY.fullmatch(text):
         found = found.replace(hour=23, minute=59, second=59, microsecond=999_999)

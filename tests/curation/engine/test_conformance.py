@@ -135,6 +135,21 @@ def test_changes_are_found_at_once(dataset: Dataset) -> None:
         argilla.search(made.id, {})
 
 
+@pytest.mark.parametrize(
+    ("scope", "bounds", "why"),
+    [
+        ({"entity": "record", "property": "inserted_at"}, {"ge": "yesterday"}, "'yesterday' is no date"),
+        ({"entity": "record", "property": "id"}, {"ge": "0"}, "range of ids"),
+        (STATUS, {"le": 3.0}, "by a question or by its status"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(dataset: Dataset, embedded: bool, scope: dict[str, Any], bounds: dict[str, Any], why: str) -> None:
+    if not embedded:
+        pytest.skip("Elasticsearch's errors are Argilla's 500")
+    with pytest.raises(Refused, match=f"422.*{why}"):
+        dataset.argilla.search(dataset.id, {"filters": {"and": [{"type": "range", "scope": scope, **bounds}]}})
+
+
 def test_an_unknown_field_is_refused(dataset: Dataset) -> None:
     with pytest.raises(Refused, match="422"):
         dataset.argilla.search(dataset.id, {"query": {"text": {"q": "牛肉", "field": "nowhere"}}})
