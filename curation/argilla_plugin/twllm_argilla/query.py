@@ -77,8 +77,8 @@ class Query:
             return self._response(wanted, scope)
         raise BadSearch(f"no engine knows the filter scope {scope!r}")
 
-    def order(self, wanted: Any) -> str:
-        """SQL of one sort key. What a record lacks comes last either way; of several values the nearest to the top counts."""
+    def order(self, wanted: Any) -> tuple[str, str]:
+        """A sort key and its direction. What a record lacks comes last either way; of several values the nearest to the top counts."""
         scope, descending = wanted.scope, str(wanted.order) == "desc"
         best = "max" if descending else "min"
         if isinstance(scope, RecordFilterScope):
@@ -94,7 +94,7 @@ class Query:
             key = f"(SELECT {'avg' if kind == 'rating' else best}({value}) FROM {source})"
         else:
             raise BadSearch(f"no engine knows the sort scope {scope!r}")
-        return f"{key} {'DESC' if descending else 'ASC'} NULLS LAST"
+        return key, "DESC NULLS LAST" if descending else "ASC NULLS LAST"
 
     def _record(self, wanted: Any, name: str) -> str:
         column = self._column(name)

@@ -84,18 +84,37 @@ def find(store: Store, connection: Any, wanted: Wanted) -> tuple[int, list[tuple
     with reading(store, connection, wanted.dataset_id) as index:
         match, condition, query = select(store, connection, index, wanted)
         counted = match.counted if wanted.filter is None else match.source
-        total = connection.execute(sql(f"SELECT count(*) FROM {counted} WHERE {condition}"), query.values).scalar()
-        order, score = [query.order(one) for one in wanted.sort], "NULL"
-        if not order and match.score:
-            order, score = ["score DESC"], match.score
-        elif not order and wanted.user_id:
-            if query.schema.metadata.get(PRIORITY) in ("integer", "float"):
-                order = [query.order(Order(MetadataFilterScope(PRIORITY), SortOrder.desc))]
-            order.append(query.add(store.shuffled(wanted.user_id)))
+        count = sql(f"SELECT count(*) FROM {counted} WHERE {condition}"), dict(query.values)
+        order, score = _order(store, query, match, wanted)
+        keys = [*order, *((tie, "ASC") for tie in store.tie.split(", "))]
         page = f"LIMIT {query.bind(wanted.limit)} OFFSET {query.bind(wanted.offset)}"
-        statement = f"SELECT d.id, {score} AS score FROM {match.source} WHERE {condition} ORDER BY {', '.join([*order, store.tie])} {page}"
+        if order and wanted.filter is not None:  # all are looked at for the order, so they are counted in passing
+            named = ", ".join(f"{key} AS k{n}" for n, (key, _) in enumerate(keys))
+            hits = f"SELECT d.id AS id, {score} AS score, {named} FROM {match.source} WHERE {condition}"
+            by = ", ".join(f"k{n} {direction}" for n, (_, direction) in enumerate(keys))
+            statement = f"WITH hits AS MATERIALIZED ({hits}) SELECT id, score, (SELECT count(*) FROM hits) FROM hits ORDER BY {by} {page}"
+        else:
+            by = ", ".join(f"{key} {direction}" for key, direction in keys)
+            statement = f"SELECT d.id, {score} AS score, NULL FROM {match.source} WHERE {condition} ORDER BY {by} {page}"
         rows = connection.execute(sql(statement), query.values).all()
-        return total, [(UUID(str(identifier)), score) for identifier, score in rows]
+        total = rows[0][2] if rows else None
+        if total is None:
+            total = connection.execute(*count).scalar()
+        return total, [(UUID(str(identifier)), found) for identifier, found, _ in rows]
+
+
+def _order(store: Store, query: Query, match: Match, wanted: Wanted) -> tuple[list[tuple[str, str]], str]:
+    """Sort keys with their directions, and the score to be told."""
+    if wanted.sort:
+        return [query.order(one) for one in wanted.sort], "NULL"
+    if match.score:
+        return [(match.score, "DESC")], match.score
+    if wanted.user_id is None:
+        return [], "NULL"
+    own = [(query.add(store.shuffled(wanted.user_id)), "ASC")]
+    if query.schema.metadata.get(PRIORITY) in ("integer", "float"):
+        own.insert(0, query.order(Order(MetadataFilterScope(PRIORITY), SortOrder.desc)))
+    return own, "NULL"
 
 
 def _schema(store: Store, connection: Any, dataset_id: str) -> Schema:

@@ -190,8 +190,16 @@ def _check_whole(database: Path, dataset: Dataset) -> tuple[int, int]:
 
 def _kill_while_indexing(python: Path, home: Path, kills: int) -> None:
     process = Process(python, home)
-    rows = [Row(f"k{n}", {"text": f"第{n}筆，牛肉麵與{'滷肉飯' * (n % 40)}"}) for n in range(RECORDS_KILLED)]
-    dataset = datasets.make(Argilla(process), "killed", rows)
+    dataset = datasets.make(Argilla(process), "killed", [])
+    with _database(process) as connection:
+        connection.executemany(
+            "INSERT INTO records (id, fields, external_id, dataset_id, inserted_at, updated_at) "
+            "VALUES (?, ?, ?, ?, datetime(), datetime())",
+            (
+                (uuid.uuid4().hex, _fields(f"第{n}筆，牛肉麵與{'滷肉飯' * (n % 40)}"), f"k{n}", dataset.id.replace("-", ""))
+                for n in range(RECORDS_KILLED)
+            ),
+        )
 
     def start_over() -> None:
         with _database(process) as connection:
