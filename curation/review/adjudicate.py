@@ -51,28 +51,29 @@ def adjudicate(door: Door, home: Path, name: str) -> Adjudication:
 
 def _payload(record: Record, given: list[Answer], review: Review) -> dict[str, Any]:
     metadata = {"priority": record.priority, "lane": record.lane, "category": record.category, **record.shown["hidden"]}
-    fields = {**record.shown["fields"], ANSWERS.name: table(record, given, review)}
+    fields = {**record.shown["fields"], ANSWERS.name: said(record, given, review)}
     return {"external_id": record.id, "fields": fields, "metadata": metadata, "suggestions": []}
 
 
-def table(record: Record, given: list[Answer], review: Review) -> str:
-    """Everybody's answers as Markdown: a row for each person, texts below."""
-    closed = review.kind.closed()
-    lines = ["| | " + " | ".join(question.title for question in closed) + " |", "|---" * (len(closed) + 1) + "|"]
-    texts = []
+def said(record: Record, given: list[Answer], review: Review) -> str:
+    """Everybody's answers as Markdown: a line for each person, the decisive answer first, and what they wrote below it."""
+    decisive = review.kind.question(review.kind.decisive)
+    others = [question for question in review.kind.closed() if question.name != decisive.name]
+    blocks = []
     for answer in sorted(given, key=lambda answer: answer.by):
-        said = [_said(question, answer.values.get(question.name), record) for question in closed]
-        lines.append(f"| {answer.by} | " + " | ".join(said) + " |")
+        shown = [f"{question.title} {_value(question, answer.values.get(question.name), record)}" for question in others]
+        lines = [" · ".join([f"**{answer.by}：{_value(decisive, answer.values.get(decisive.name), record)}**", *shown])]
         for question in review.kind.questions:
             text = str(answer.values.get(question.name) or "").strip()
             if question.type == "text" and text:
-                texts.append(f"**{answer.by}，{question.title}**\n\n" + "\n".join(f"> {line}" for line in text.split("\n")))
-    return "\n".join(lines) + "".join(f"\n\n{text}" for text in texts)
+                lines += ["", f"{question.title}：", "", *(f"> {line}" for line in text.split("\n"))]
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks)
 
 
-def _said(question: Question, value: Any, record: Record) -> str:
+def _value(question: Question, value: Any, record: Record) -> str:
     if value is None:
-        return ""
+        return "—"
     if value in _SIDE and question.name == "choice":
         side = _SIDE[value]
         value = {"a": "b", "b": "a"}.get(side, side) if record.swapped else side
