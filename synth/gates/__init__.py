@@ -12,6 +12,7 @@ from factory.zh.overlap import Matcher
 from synth.gates.length import length
 from synth.gates.objection import Objection, Rejection, Texts
 from synth.gates.personal import personal
+from synth.gates.repetition import repetition
 from synth.gates.script import script
 from synth.gates.spans import spans
 from synth.gates.talk import talk
@@ -50,6 +51,7 @@ class Gates:
         texts = texts_of(candidate)
         for objection in (
             length(texts),
+            repetition(texts),
             script(texts),
             terms(texts),
             talk(texts),

@@ -1,0 +1,100 @@
+"""Whether an answer is written in Chinese, as the one who asks expects."""
+
+from __future__ import annotations
+
+import re
+
+from factory.zh.matcher import hits
+from synth.gates.objection import Objection, Rejection, Texts
+from synth.gates.prose import letters, without_brackets, without_code, without_quotes
+
+LATIN_LETTERS_A_HAN = 4  # a Han character carries about what four Latin letters do
+FOREIGN_SHARE = 0.3  # of what the prose carries, in Han characters
+LEAST_WORDS = 4  # in a row, without a Han character between them: fewer are names and terms
+LEAST_PLAIN = 2  # of them in small letters and no article or preposition: a name or a title has none
+LEAST_KANA = 3
+KANA_SHARE = 0.12  # of Han and kana, in a sentence
+LEAST_OTHER = 4  # Hangul, Thai, Cyrillic letters
+CANTONESE_POINTS, CANTONESE_WORDS, CANTONESE_DENSITY = 5, 2, 6.0  # clear markers: weight, more different ones than, weight in 100 Han
+CANTONESE_SHORT_DENSITY = 24.0  # where there are just so many different ones: a line of talk
+
+_HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff\U00020000-\U000323af]")
+_KANA = re.compile(r"[\u3040-\u30fa\u30fc-\u30ff\uff66-\uff9f]")
+_OTHER = re.compile(r"[\u0370-\u052f\u0590-\u109f\u1100-\u11ff\u1780-\u17ff\u3130-\u318f\uac00-\ud7af]")  # Greek to Burmese, Hangul
+_WORD = r"[A-Za-z\u00c0-\u024f\u0300-\u036f\u1e00-\u1eff][A-Za-z\u00c0-\u024f\u0300-\u036f\u0358\u207f\u1e00-\u1eff'’]*"
+_RUN = re.compile(rf"{_WORD}(?:[\s\-,.;:!?…/*—–()\"“”·ˈ0-9$%°&]+{_WORD})+")
+_WORDS = re.compile(_WORD)
+_CLAUSE = re.compile(r"[^。！？!?\n；;，,]+")
+_PLAIN = re.compile(  # not of a title
+    r"(?<![^\W_])(?!(?:of|the|and|for|with|in|on|an|to|de|la|du"
+    r"|von)\b)[a-z\u00df-\u024f\u1e00-\u1eff][^\W\d_]+"
+)
+
+_LANGUAGE = (
+    r"(?:英|日|韓|法|德|西班牙|葡萄牙|義大利|義|俄|越南|越|泰|印尼|馬來|拉丁|外|台|臺|客|粵|廣東|閩南|原住民|阿美|泰雅|梵|希臘|阿拉伯|土耳其|荷蘭|世界)"
+    r"(?:國)?(?:文|語|話)|原文|雙語|羅馬字|拼音|音標|廣東話|白話字|台羅|片假名|平假名|假名|諺文|字母|單字|俄羅斯文"
+)
+_TO_OTHER = re.compile(
+    rf"(?:翻譯?|譯|轉|改寫?|換|寫)(?:成|為|作)[^，。；：:「」\n]{{0,6}}(?:{_LANGUAGE})|用(?:{_LANGUAGE})"
+    rf"|(?:{_LANGUAGE})[^，。」\n]{{0,4}}(?:怎麼|如何|是什麼|要怎麼|翻譯|版)"
+)
+_TO_CHINESE = re.compile(
+    r"(?:翻譯?|譯|轉|改寫?|換)(?:成|為|作)[^，。；：:「」\n]{0,8}(?:中文|國語|華語|繁體|正體|白話|台灣)|用(?:繁體|正體)?(?:中文|國語|華語)"
+    r"|中文(?:怎麼|是什麼|意思|翻譯)"
+)
+_ASKED = re.compile(_LANGUAGE)
+_CANTONESE_ASKED = re.compile(r"廣東|粵|港式|香港|廣州|澳門")
+
+
+def language(texts: Texts) -> Objection | None:
+    """Objects where a good part of the prose is in another language than Chinese, unless that was asked for."""
+    question = "\n".join(texts.questions)
+    outside = without_quotes(question)
+    to_other, to_chinese = _TO_OTHER.search(outside), _TO_CHINESE.search(outside)
+    if to_other or (not to_chinese and _ASKED.search(outside)):
+        return None
+    text = "\n".join(texts.answers)
+    prose = without_quotes(without_code(text, lines=texts.category == "code"))
+    if texts.category == "translation" and not to_chinese:
+        return None if _HAN.search(text) or not _HAN.search(outside) else _free_of_han(text)
+    if to_chinese and not _HAN.search(prose):
+        return Objection(Rejection.LANGUAGE, "no Han character where Chinese was asked for")
+    return _foreign(without_brackets(prose) if texts.category != "translation" else prose) or _cantonese(prose, question)
+
+
+def _free_of_han(text: str) -> Objection | None:
+    """A translation whose target is not named and that has no Han character: foreign where the source was Chinese, which is free."""
+    return None if letters(text) else Objection(Rejection.LANGUAGE, "no letters")
+
+
+def _foreign(prose: str) -> Objection | None:
+    han, weight, seen = len(_HAN.findall(prose)), 0.0, ""
+    for run in _RUN.findall(prose):
+        words = _WORDS.findall(run)
+        if len([word for word in words if len(word) > 1]) >= LEAST_WORDS and len(_PLAIN.findall(run)) >= LEAST_PLAIN:
+            weight += sum(map(len, words)) / LATIN_LETTERS_A_HAN
+            seen = seen or run[:40]
+    for clause in _CLAUSE.findall(prose):
+        kana, here = len(_KANA.findall(clause)), len(_HAN.findall(clause))
+        if kana >= LEAST_KANA and kana >= KANA_SHARE * (kana + here):
+            weight, han, seen = weight + kana + here, han - here, seen or clause[:40]
+    other = len(_OTHER.findall(prose))
+    if other >= LEAST_OTHER:
+        weight, seen = weight + other, seen or "letters of another script"
+    if weight > FOREIGN_SHARE * (han + weight):
+        return Objection(Rejection.LANGUAGE, f"{weight / (han + weight):.0%} not Chinese: {seen}")
+    return None
+
+
+def _cantonese(prose: str, question: str) -> Objection | None:
+    if _CANTONESE_ASKED.search(question):
+        return None
+    found = [hit for hit in hits(prose) if hit.entry.group == "yue" and hit.entry.weight > 1]
+    words, points = {hit.entry.text for hit in found}, sum(hit.entry.weight for hit in found)
+    han = len(_HAN.findall(prose))
+    dense = 100 * points / han if han else 0.0
+    if (points >= CANTONESE_POINTS and len(words) > CANTONESE_WORDS and dense >= CANTONESE_DENSITY) or (
+        len(words) == CANTONESE_WORDS and dense >= CANTONESE_SHORT_DENSITY
+    ):
+        return Objection(Rejection.LANGUAGE, f"Cantonese: {', '.join(sorted(words)[:5])}")
+    return None

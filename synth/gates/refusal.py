@@ -1,0 +1,79 @@
+"""Answers that refuse, pass the question on, or preach in place of an answer."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from synth.gates.objection import Objection, Rejection, Texts
+from synth.gates.prose import letters, pattern, sentences, without_quotes
+
+LIST = "refusal.tsv"
+LEAST_SUBSTANCE = 12  # letters that say something, below which a way out is all that an answer has
+LEAST_AFTER = 8  # of them after a turn (but, however)
+RHETORICAL = 24  # characters of a question that stands for an answer
+SHORT = 160  # letters: in a longer answer a way out is a closing remark
+
+_APOLOGY = re.compile(
+    r"^(?:[^。！？\n]{0,8}[，,])?(?:真的|很|非常|實在|十分)?(?:抱歉|對不起|不好意思|遺憾|歹勢)[^。！？\n]{0,30}(?:無法|不能|沒辦法|沒有辦法|不便|幫不上|做不到|袂|不會)"
+)
+_ASKED = re.compile(
+    r"拒絕|婉拒|回絕|推辭|道歉|致歉|抱歉|客服|公告|告示|請假|缺席|辭職|分手|說不|不能說的|恕|無可奉告|sorry|can't|cannot|分辨|為什麼(?:AI|聊天|它|他)|怎麼說不|沉默|緘默"
+)
+_REQUEST = re.compile(r"教我|幫我|替我|給我|請(?:寫|說明|介紹|列|解釋|翻|摘要|推薦)|寫一|推薦")
+_IN_VOICE = frozenset({"creative_writing", "role_play"})  # who speaks need not be the one who answers
+_TURN = re.compile(r"不過|但是?(?!為)|只是|好啦|話說回來|倒是")
+
+
+@cache
+def _empty() -> re.Pattern[str]:
+    return pattern(LIST, "moral", "filler", "brush")
+
+
+def refusal(texts: Texts) -> Objection | None:
+    """Objects to a refusal said as such, and to a way out where the answer holds little else."""
+    question = "\n".join(texts.questions)
+    asked = bool(_ASKED.search(question))
+    for text in texts.answers:
+        prose = without_quotes(text).strip()
+        if (texts.category != "translation" or not asked) and (found := pattern(LIST, "english").search(text)):
+            return _objection(found[0])
+        if not (asked and texts.category in _IN_VOICE | {"translation"}):
+            if (found := pattern(LIST, "act").search(prose)) and not _goes_on(prose, found, question):
+                return _objection(found[0])
+            in_voice = texts.category in _IN_VOICE and _substance(prose, question) >= LEAST_SUBSTANCE
+            if (found := _APOLOGY.search(prose)) and not in_voice and not _goes_on(prose, found, question):
+                return _objection(found[0])
+        if (
+            len(letters(prose)) <= SHORT
+            and (found := pattern(LIST, "brush").search(prose))
+            and _substance(prose, question) < LEAST_SUBSTANCE
+            and not _goes_on(prose, found, question)
+        ):
+            return _objection(found[0])
+        if _REQUEST.search(question) and (found := pattern(LIST, "no").search(prose)):
+            return _objection(found[0])
+    return None
+
+
+def _objection(seen: str) -> Objection:
+    return Objection(Rejection.REFUSAL, seen.strip("，。！？；：\n ")[:60])
+
+
+def _goes_on(prose: str, found: re.Match[str], question: str) -> bool:
+    """Whether something is said after a refusal: a turn, and then what is no way out either."""
+    rest = prose[found.end() :]
+    return bool(_TURN.search(rest)) and _substance(rest, question) >= LEAST_AFTER
+
+
+def _substance(prose: str, question: str) -> int:
+    """Letters and digits that the question lacks, of the clauses that neither evade, preach, greet nor ask."""
+    clauses = [
+        clause
+        for sentence in sentences(prose)
+        if sentence[-1] not in "？?" or len(sentence) > RHETORICAL
+        for clause in re.split(r"[，,：:]", sentence)
+    ]
+    return sum(
+        sum(character.isalnum() and character not in question for character in clause) for clause in clauses if not _empty().search(clause)
+    )
