@@ -35,14 +35,14 @@ LEAST_DISTINCT = (
     (1_000, 0.3),
     (8_000, 0.2),
 )  # different pairs of Han and numbers, by length
-LEAST_WORD, WORD_SHARE = 8, 0.4  # one pair of letters, so often, and so much of all
+LEAST_WORD, WORD_SHARE = 8, 0.36  # one pair of letters, so often, and so much of all
 
 _WANTED = re.compile(
     r"繞口令|童謠|兒歌|歌|詩|口號|口令|疊|重複|反覆|迴文|饒舌|rap|數羊|數到|廣播|唸.{0,2}次|順口溜|咒語|排比|回文|呼應|應援|對聯",
     re.IGNORECASE,
 )
-_MARKS = re.compile(r"([^\w\s\-=_*#.…·—~～|+/\\<>])\1{%d,}|([。，！？、])\2{%d,}" % (LEAST_MARKS - 1, LEAST_MARKS - 1))
-_DIGITS = re.compile(r"(\d{1,6}?)\1{%d,}" % (LEAST_DIGITS - 1))
+_MARKS = re.compile(rf"([^\w\s\-=_*#.…·—~～|+/\\<>])\1{{{LEAST_MARKS - 1},}}")
+_DIGITS = re.compile(rf"(\d{{1,6}}?)\1{{{LEAST_DIGITS - 1},}}")
 _NUMBERS = re.compile(r"[\d一二三四五六七八九十百]+")
 _CODE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _TOKEN = re.compile(r"[\u3400-\u9fff\U00020000-\U000323af]|\d+")
@@ -99,7 +99,7 @@ def _prose(text: str, texts: Texts, wanted: bool) -> str | None:
 
 
 def _run(letters: str) -> str | None:
-    found = re.search(r"([^\W\d_])\1{%d,}" % (LEAST_RUN - 1), letters)
+    found = re.search(rf"([^\W\d_])\1{{{LEAST_RUN - 1},}}", letters)
     return found[0] if found else None
 
 
