@@ -116,14 +116,20 @@ class Store:
 
     @contextmanager
     def change(self) -> Iterator[None]:
-        """All of what is written inside, or nothing."""
-        self._connection.execute("BEGIN IMMEDIATE")
+        """All of what is written inside, or nothing. Raises UserError where the disk is full or somebody else keeps writing."""
         try:
-            yield
-        except BaseException:
-            self._connection.execute("ROLLBACK")
-            raise
-        self._connection.execute("COMMIT")
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                if self._connection.in_transaction:  # SQLite itself gives up where the disk is full
+                    self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            raise UserError(
+                f"{self.path}: cannot be written: {error}. Free space, or wait for the other command, and run it again."
+            ) from error
 
     def fact(self, key: str) -> Any:
         """A stored fact, None where there is none."""

@@ -94,3 +94,27 @@ def test_a_file_of_another_version_is_not_touched(store: Store, tmp_path: Path) 
         connection.execute("PRAGMA user_version = 9")
     with pytest.raises(UserError, match="is a review of format 9"):
         Store(tmp_path, "one")
+
+
+def test_a_full_disk_is_one_line_and_what_was_there_stays(store: Store, tmp_path: Path) -> None:
+    with store.change():
+        store.add_records([record("a")])
+    (pages,) = store._connection.execute("PRAGMA page_count").fetchone()
+    store._connection.execute(f"PRAGMA max_page_count = {pages}")  # as SQLite meets a full disk
+    with pytest.raises(UserError, match="cannot be written: database or disk is full. Free space"), store.change():
+        store.add_records([record(f"b{number}", row={"id": "x", "text": "字" * 4_000}) for number in range(50)])
+    store._connection.execute("PRAGMA max_page_count = 1000000")
+    assert [row.id for row in store.records()] == ["a"]
+    with store.change():
+        store.add_records([record("b")])
+    assert len(Store(tmp_path, "one").records()) == 2
+
+
+def test_two_commands_at_once_wait_for_each_other_and_say_so(store: Store, tmp_path: Path) -> None:
+    other = Store(tmp_path, "one")
+    other._connection.execute("PRAGMA busy_timeout = 50")
+    with store.change(), pytest.raises(UserError, match="cannot be written: database is locked"), other.change():
+        pass
+    with other.change():
+        other.set_fact("key", 1)
+    assert store.fact("key") == 1
