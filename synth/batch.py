@@ -51,8 +51,8 @@ def execute(
     while left is not None or run.under_way():
         while left is not None and len(run.under_way()) < AT_ONCE:
             room = None if cap is None else cap - book.spent() - run.owed
-            if room is not None and room <= 0:
-                stopped, left = not run.under_way(), left
+            if room is not None and room < most(left, price.in_batch()):  # batches under way may turn out to cost less than they could
+                stopped = not run.under_way()
                 break
             listed, left = _take(left, missing, endpoint, price.in_batch(), room)
             run.create(listed)

@@ -18,7 +18,7 @@ class Request(NamedTuple):
     prompt: str  # id@version
     body: dict[str, Any]  # model, messages, sampling: as it is sent
     row: Mapping[str, Any]
-    facets: Mapping[str, str | int] = {}  # noqa: RUF012 - what the request varies; it is in the messages
+    facets: Mapping[str, str | int] = {}
 
 
 def make(

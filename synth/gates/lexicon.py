@@ -61,7 +61,10 @@ def read(name: str) -> dict[str, tuple[Term, ...]]:
     for row in read_rows(files("synth.gates") / "data" / name):
         text, right, rule = (*row, "", "")[:3]
         parts = dict(part.split(":", 1) for part in _PARTS.split(rule)) if rule else {}
-        values = [tuple(parts.get(key, "").replace("\\n", "\n").split("|")) if key in parts else () for key in ("not", "after", "before", "near", "far", "sure")]
+        values = [
+            tuple(parts.get(key, "").replace("\\n", "\n").split("|")) if key in parts else ()
+            for key in ("not", "after", "before", "near", "far", "sure")
+        ]
         found.setdefault(text[:2], []).append(Term(text, right, *values))
     return {key: tuple(terms) for key, terms in found.items()}
 

@@ -34,13 +34,36 @@ _PRIVATE = re.compile(
     r"|[我他她](?:的|住)|本人|姓名|獨居|嫌犯|被害人|死者|收\b|君收|登記：|找[一-鿿]{1,3}就是"
 )
 _FLOOR = re.compile("樓|[0-9]F|室")
-_TEST_MAIL = re.compile(r"(?i)@(?:[a-z0-9-]+\.)*(?:example(?:\.(?:com|org|net|edu|tw|com\.tw))?|test|invalid|localhost|domain\.com|yourdomain\.[a-z.]+|yourcompany\.[a-z.]+|company\.com|email\.com|mail\.com)$")
-_ROLE_MAIL = re.compile(r"(?i)^(?:info|service|services|support|contact|admin|webmaster|noreply|no-reply|help|hello|sales|office|hr|press|news|feedback|postmaster|your[._-]?(?:name|email|mail)|user(?:name)?|someone|somebody|name|foo|bar|test|abc|xxx+|example)[0-9]{0,3}@")
+_TEST_MAIL = re.compile(
+    r"(?i)@(?:[a-z0-9-]+\.)*(?:example(?:\.(?:com|org|net|edu|tw|com\.tw))?|test|invalid|localhost|domain\.com|yourdomain\.[a-z.]+|yourcompany\.[a-z.]+|company\.com|email\.com|mail\.com)$"
+)
+_ROLE_MAIL = re.compile(
+    r"(?i)^(?:info|service|services|support|contact|admin|webmaster|noreply|no-reply|help|hello|sales|office|hr|press|news|feedback|postmaster|your[._-]?(?:name|email|mail)|user(?:name)?|someone|somebody|name|foo|bar|test|abc|xxx+|example)[0-9]{0,3}@"
+)
 # cards that payment services print in their manuals
 _TEST_CARDS = frozenset(
-    "4242424242424242 4000056655665556 5555555555554444 2223003122003222 5200828282828210 5105105105105100 378282246310005 371449635398431"
-    " 6011111111111117 6011000990139424 3056930009020004 36227206271667 3566002020360505 6200000000000005 4111111111111111 4012888888881881"
-    " 4311952222222222 4000221111111111 4000000000000002 4000000000009995".split()
+    [
+        "4242424242424242",
+        "4000056655665556",
+        "5555555555554444",
+        "2223003122003222",
+        "5200828282828210",
+        "5105105105105100",
+        "378282246310005",
+        "371449635398431",
+        "6011111111111117",
+        "6011000990139424",
+        "3056930009020004",
+        "36227206271667",
+        "3566002020360505",
+        "6200000000000005",
+        "4111111111111111",
+        "4012888888881881",
+        "4311952222222222",
+        "4000221111111111",
+        "4000000000000002",
+        "4000000000009995",
+    ]
 )
 _TEST_IDS = frozenset({"A123456789", "A100000001", "A234567890"})
 _LOCAL_IP = re.compile(

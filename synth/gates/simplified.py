@@ -19,7 +19,8 @@ _QUOTED = re.compile(
     r"|`[^`]{1,80}`|```.*?```",
     re.DOTALL,
 )
-_KANA_NEAR = re.compile(r"[^。！？\n，「」（）]*[\u3041-\u30fa][^。！？\n，「」（）]*")
+_PIECE = re.compile(r"[^。！？\n，「」（）]+")
+_KANA = re.compile(r"[\u3041-\u30fa]")
 
 
 @cache
@@ -42,7 +43,7 @@ def simplified(texts: Texts) -> Objection | None:
     question, text = "\n".join(texts.questions), "\n".join(texts.answers)
     if _ASKED.search(question):
         return None
-    prose = _KANA_NEAR.sub(" ", text)
+    prose = _PIECE.sub(lambda piece: " " if _KANA.search(piece[0]) else piece[0], text)
     if _TOPIC.search(question) or _TOPIC.search(text):
         prose = _QUOTED.sub(" ", prose)
     alphabet = _simplified()

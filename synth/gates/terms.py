@@ -19,7 +19,9 @@ _ABOUT_WORDS = re.compile(
     r"|(?:對應|相當)(?:到|於)?(?:台灣|臺灣)|(?:在|到|換成)?(?:台灣|臺灣)(?:人)?(?:會|都|又|通常|習慣|一般)?(?:怎麼說|怎麼講|怎麼叫|叫什麼|叫做什麼|稱為什麼|稱作什麼|當稱呼|也這樣說)"
 )
 # a text is to be put into Taiwan's words: the words asked about may be the mainland's, the answer's may not
-_TO_TAIWAN = re.compile("(?:改|換|翻|譯|轉|寫|潤)[^。？\n]{0,12}(?:台灣|臺灣|繁體|正體|在地)[^。？\n]{0,8}(?:說法|用語|用詞|講法|口吻|中文|習慣|版|字)|在地化|去支語")
+_TO_TAIWAN = re.compile(
+    "(?:改|換|翻|譯|轉|寫|潤)[^。？\n]{0,12}(?:台灣|臺灣|繁體|正體|在地)[^。？\n]{0,8}(?:說法|用語|用詞|講法|口吻|中文|習慣|版|字)|在地化|去支語"
+)
 _SAYS = re.compile(rf"(?:{_MAINLAND}|對岸|簡體中文|港)[^。！？；\n]{{0,8}}(?:稱|叫|說|譯|講|用|寫|作|為|是)[^。！？；\n]{{0,6}}$")
 _ELSEWHERE = re.compile(rf"{_MAINLAND}|對岸|支語|簡體|北京|上海")
 _WRITING = re.compile("寫[成作錯]|誤|錯字|別字|簡體|轉換|用字|混用|通用|異體|正確")
@@ -32,7 +34,9 @@ def terms(texts: Texts) -> Objection | None:
     """The first mainland term or conversion trace. Not where the question asks about such words, nor where one is quoted beside Taiwan's own."""
     asked = "\n".join(texts.questions)
     whole = "\n".join([*texts.questions, *texts.answers])
-    text = "\n".join("" if len(_KANA.findall(line)) * 10 > len(line) else line for line in whole.split("\n")) if _KANA.search(whole) else whole
+    text = (
+        "\n".join("" if len(_KANA.findall(line)) * 10 > len(line) else line for line in whole.split("\n")) if _KANA.search(whole) else whole
+    )
     about = _ABOUT_WORDS.search(asked) is not None
     begin = len(asked) if _TO_TAIWAN.search(asked) and len(text) == len(whole) else 0
     boundaries = Boundaries(text)
@@ -74,7 +78,7 @@ def _innocent(text: str, start: int, end: int) -> bool:
 
 
 def _is_quoted(text: str, start: int, end: int) -> bool:
-    return 0 < start and text[start - 1] in _OPEN and end < len(text) and text[end] in _CLOSE
+    return start > 0 and text[start - 1] in _OPEN and end < len(text) and text[end] in _CLOSE
 
 
 def _quoted_term(text: str, start: int, end: int, right: str) -> bool:

@@ -20,7 +20,7 @@ import pytest
 from factory.errors import UserError
 from synth.ledger import Ledger
 from synth.recipe import load_plan
-from synth.run import foresee, run
+from synth.run import foresee, piloted, run
 from tests.synth.conftest import REPOSITORY, Endpoint
 
 Serve, Write = Callable[..., Endpoint], Callable[..., str]
@@ -147,10 +147,10 @@ def test_two_hundred_kills_over_two_thousand_requests(serve: Serve, recipe: Writ
 def test_a_bad_answer_costs_one_row(serve: Serve, recipe: Write, tmp_path: Path) -> None:
     """A refusal, a hang, a stream that ends early and a reply that is no JSON among good ones."""
     faults = ["[[400]] 颱風天要上班嗎？", "[[hang]] 健保卡掉了怎麼辦？", "[[cut]] 發票怎麼對獎？", "[[words]] 高鐵票可以退嗎？"]
-    path = seeds(tmp_path, *faults, *(f"第{number}個問題是什麼呢？請說明一下{chr(0x4E00 + 37 * number)}。" for number in range(100)))
+    path = seeds(tmp_path, *faults, *(f"第{number}個問題是什麼呢？請說明一下{chr(0x4E00 + 37 * number)}。" for number in range(496)))
     plan = load_plan(recipe(serve().url, seeds=[path], endpoint={"timeout_seconds": 1.5}))
     result = run(plan)
-    assert (result.accepted, result.rejected) == (100, {"no_answer": 4})
+    assert (result.accepted + sum(result.rejected.values()), result.rejected["no_answer"]) == (500, 4)
     details = {row["parent"]: row["detail"] for row in rows(plan.output, "rejected.jsonl")}
     assert details["s0"] == "refused: HTTP 400" and details["s1"].startswith("gave_up: no answer in")
     assert details["s2"].startswith("gave_up") and details["s3"].startswith("gave_up")
@@ -178,17 +178,76 @@ def _keys(path: str) -> list[str]:
         return [key for (key,) in book.execute("SELECT key FROM calls")]
 
 
-def test_the_estimate_before_and_with_a_pilot(serve: Serve, recipe: Write) -> None:
-    url = serve().url
-    pilot = load_plan(recipe(url, "pilot", ledger="shared.sqlite", stages=[{"task": "paraphrase", "limit": 20}]))
-    run(pilot)
-    plan = load_plan(recipe(url, "rest", ledger="shared.sqlite"))
-    found, more = foresee(plan)
-    assert found.requests == 80 and not more
-    with_pilot = Ledger(plan.ledger).spent()
-    assert run(plan).asked == 80
-    real = Ledger(plan.ledger).spent() - with_pilot
-    assert abs(found.cost - real) <= real / 10
+ALL = [
+    {"task": "paraphrase", "each": 2}, {"task": "evol", "limit": 60}, {"task": "self_instruct", "draws": 40}, {"task": "multi_turn", "limit": 40},
+    {"task": "judge", "over": "accepted"}, {"task": "preference", "over": "accepted", "limit": 150},
+]  # fmt: skip
+
+
+def test_an_estimate_with_a_pilot_is_within_a_tenth_of_the_ledger(serve: Serve, recipe: Write) -> None:
+    """Stages over accepted rows among them: how many there will be is part of the estimate."""
+    plan = load_plan(recipe(serve().url, stages=ALL))
+    blind, guess = foresee(plan)
+    assert guess and blind.requests > 300
+    run(piloted(plan, 15))
+    piloted_cost = Ledger(plan.ledger).spent()
+    found, guess = foresee(plan)
+    assert not guess
+    asked = run(plan).asked
+    real = Ledger(plan.ledger).spent() - piloted_cost
+    assert abs(found.requests - asked) <= asked / 10 and abs(found.cost - real) <= real / 10
+    assert foresee(plan)[0].requests == 0
+
+
+def test_the_command_pilots_first(serve: Serve, recipe: Write) -> None:
+    endpoint = serve()
+    path = recipe(endpoint.url, stages=[{"task": "paraphrase", "each": 1}])
+    done = command("estimate", path, "--pilot", "10", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) | {"cost": ""} == {**json.loads(done.stdout), "cost": "", "requests": 90, "guess": False}
+    assert len(endpoint.asked()) == 10 and run(load_plan(path)).asked == 90
+
+
+def test_wanted_shares_decide_what_self_instruct_draws(serve: Serve, recipe: Write) -> None:
+    mixture = {"code": 3, "translation": 1}
+    plan = load_plan(recipe(serve().url, stages=[{"task": "self_instruct", "draws": 24}], mixture=mixture))
+    run(plan)
+    facts = json.loads(Path(plan.output, "summary.json").read_text(encoding="utf-8"))
+    assert set(facts["categories"]) <= {"code", "translation"} and facts["wanted"] == mixture
+    assert facts["categories"]["code"] > 2 * facts["categories"].get("translation", 0)
+    assert facts["mixture"]["code"] == {"self_instruct": facts["categories"]["code"]}
+    with pytest.raises(UserError, match="no category 'cooking'"):
+        load_plan(recipe(serve().url, "bad", mixture={"cooking": 1}))
+
+
+def test_rows_made_while_answers_come_in_are_those_made_afterwards(serve: Serve, recipe: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("synth.run.EVERY", 0.0)
+    live = load_plan(recipe(serve(delay=0.005).url, "live", stages=STAGES))
+    run(live)
+    later = load_plan(recipe(serve().url, "later", stages=STAGES))
+    monkeypatch.setattr("synth.run.EVERY", 1e9)
+    run(later)
+    assert [b.replace(b"live", b"later") for b in outputs(live.output)] == outputs(later.output)
+
+
+def test_lineage_names_what_the_request_varied(serve: Serve, recipe: Write) -> None:
+    plan = load_plan(recipe(serve().url))
+    run(plan)
+    facets = [row["lineage"]["facets"] for row in rows(plan.output)]
+    assert {tuple(sorted(found)) for found in facets} == {("length", "persona", "region", "register", "tone", "what")}
+    assert len({found["tone"] for found in facets}) == 6 and len({found["region"] for found in facets}) == 5
+
+
+def test_a_ledger_of_the_first_format_is_read_on(serve: Serve, recipe: Write) -> None:
+    import sqlite3
+
+    plan = load_plan(recipe(serve().url))
+    run(plan)
+    with sqlite3.connect(plan.ledger) as book:
+        book.execute("ALTER TABLE calls DROP COLUMN finish")
+        book.execute("DROP TABLE batches")
+        book.execute("PRAGMA user_version = 1")
+    assert run(plan).asked == 0
 
 
 def test_money_is_exact(serve: Serve, recipe: Write) -> None:
