@@ -159,6 +159,6 @@ def test_searches(crowd: datasets.Dataset, body: dict[str, Any], user: str | Non
 
 @pytest.mark.soak
 @given(body=searches, user=_users)
-@settings(max_examples=5000, deadline=None, suppress_health_check=_checks)
+@settings(max_examples=2000, deadline=None, suppress_health_check=_checks)
 def test_many_searches(crowd: datasets.Dataset, body: dict[str, Any], user: str | None) -> None:
     _compare(crowd, body, user)
