@@ -22,6 +22,7 @@ _ASKED = re.compile(
 )
 _REQUEST = re.compile(r"教我|幫我|替我|給我|請(?:寫|說明|介紹|列|解釋|翻|摘要|推薦)|寫一|推薦")
 _IN_VOICE = frozenset({"creative_writing", "role_play"})  # who speaks need not be the one who answers
+_TOLD = re.compile(r"[^我](?:表示|指出|強調|受訪|坦言|直言|宣稱|聲稱|主張|回應)(?=[，：:]|時)")
 _TURN = re.compile(r"不過|但是?(?!為)|只是|好啦|話說回來|倒是")
 
 
@@ -39,7 +40,7 @@ def refusal(texts: Texts) -> Objection | None:
         if (texts.category != "translation" or not asked) and (found := pattern(LIST, "english").search(text)):
             return _objection(found[0])
         if not (asked and texts.category in _IN_VOICE | {"translation"}):
-            if (found := pattern(LIST, "act").search(prose)) and not _goes_on(prose, found, question):
+            if (found := _own(prose)) and not _goes_on(prose, found, question):
                 return _objection(found[0])
             in_voice = texts.category in _IN_VOICE and _substance(prose, question) >= LEAST_SUBSTANCE
             if (found := _APOLOGY.search(prose)) and not in_voice and not _goes_on(prose, found, question):
@@ -53,6 +54,14 @@ def refusal(texts: Texts) -> Objection | None:
             return _objection(found[0])
         if _REQUEST.search(question) and (found := pattern(LIST, "no").search(prose)):
             return _objection(found[0])
+    return None
+
+
+def _own(prose: str) -> re.Match[str] | None:
+    """The first refusal said as such that is not told of somebody else."""
+    for found in pattern(LIST, "act").finditer(prose):
+        if not _TOLD.search(re.split(r"[。！？\n]", prose[: found.start() + 1])[-1]):
+            return found
     return None
 
 
