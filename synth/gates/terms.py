@@ -20,7 +20,8 @@ _ABOUT_WORDS = re.compile(
 )
 # a text is to be put into Taiwan's words: the words asked about may be the mainland's, the answer's may not
 _TO_TAIWAN = re.compile(
-    "(?:改|換|翻|譯|轉|寫|潤)[^。？\n]{0,12}(?:台灣|臺灣|繁體|正體|在地)[^。？\n]{0,8}(?:說法|用語|用詞|講法|口吻|中文|習慣|版|字)|在地化|去支語"
+    "(?:改|換|翻|譯|轉|寫|潤)[^。？\n]{0,12}(?:台灣|臺灣|繁體|正體|在地)[^。？\n]{0,8}(?:說法|用語|用詞|講法|口吻|中文|習慣|版|字)"
+    "|在地化|去支語"
 )
 _SAYS = re.compile(rf"(?:{_MAINLAND}|對岸|簡體中文|港)[^。！？；\n]{{0,8}}(?:稱|叫|說|譯|講|用|寫|作|為|是)[^。！？；\n]{{0,6}}$")
 _ELSEWHERE = re.compile(rf"{_MAINLAND}|對岸|支語|簡體|北京|上海")
@@ -31,14 +32,12 @@ _OPEN, _CLOSE = "「『“‘《〈\"'", "」』”’》〉\"'"
 
 
 def terms(texts: Texts) -> Objection | None:
-    """The first mainland term or conversion trace. Not where the question asks about such words, nor where one is quoted beside Taiwan's own."""
+    """The first mainland term or conversion trace. Not where the question asks about such words, nor where one is quoted."""
     asked = "\n".join(texts.questions)
     whole = "\n".join([*texts.questions, *texts.answers])
-    text = (
-        "\n".join("" if len(_KANA.findall(line)) * 10 > len(line) else line for line in whole.split("\n")) if _KANA.search(whole) else whole
-    )
+    text = _without_japanese(whole)
     about = _ABOUT_WORDS.search(asked) is not None
-    begin = len(asked) if _TO_TAIWAN.search(asked) and len(text) == len(whole) else 0
+    begin = len(asked) if _TO_TAIWAN.search(asked) else 0
     boundaries = Boundaries(text)
     for reason, word, right, start, sure in _found(text):
         end = start + len(word)
@@ -50,6 +49,13 @@ def terms(texts: Texts) -> Objection | None:
             continue
         return Objection(reason, word)
     return None
+
+
+def _without_japanese(text: str) -> str:
+    """Lines with more than a tenth of kana become blanks, so that the places stay."""
+    if not _KANA.search(text):
+        return text
+    return "\n".join(" " * len(line) if len(_KANA.findall(line)) * 10 > len(line) else line for line in text.split("\n"))
 
 
 def _found(text: str) -> Iterator[tuple[Rejection, str, str, int, bool]]:
