@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import requests
 
+from benchmarks import ROOT, environment, write_result
 from curation.review import client as http
 from curation.review import push as pushing
 from curation.review.client import Client, Door
@@ -103,7 +104,7 @@ def _kills(server: Mortal, name: str, work: Callable[[], Any], within: float, co
     return met
 
 
-def _push_kills(server: Mortal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int, kills: int) -> None:
+def _push_kills(server: Mortal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int, kills: int) -> dict[str, int]:
     monkeypatch.setattr(pushing, "BATCH", 20)
     path = write_rows(tmp_path / "rows.jsonl", conversations(rows))
     home = tmp_path / "home"
@@ -117,15 +118,16 @@ def _push_kills(server: Mortal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     assert found == there(server.instance, f"{tmp_path.name}-whole") and len(found) == rows
     again = push(server.door, home, path, f"{tmp_path.name}-killed")
     assert (again.new, again.sent, again.known) == (0, 0, rows)
+    return {"kills": kills, "met": met, "records": rows, "lost": 0, "doubled": 0}
 
 
 def test_server_killed_while_pushing(server: Mortal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _push_kills(server, tmp_path, monkeypatch, 120, 3)
 
 
-def _client_kills(server: Mortal, tmp_path: Path, rows: int, kills: int) -> None:
+def _client_kills(server: Mortal, tmp_path: Path, rows: int, kills: int) -> dict[str, int]:
     path = write_rows(tmp_path / "rows.jsonl", conversations(rows))
-    environment = {
+    variables = {
         **os.environ, "TWLLM_REVIEW_HOME": str(tmp_path / "home"), "TWLLM_REVIEW_API_KEY": server.door.api_key, "NO_PROXY": "127.0.0.1",
     }  # fmt: skip
 
@@ -134,12 +136,12 @@ def _client_kills(server: Mortal, tmp_path: Path, rows: int, kills: int) -> None
         return [sys.executable, "-c", script, "review", "push", path, "--name", name, "--url", server.door.url, "--json"]
 
     begun = time.monotonic()
-    subprocess.run(command(f"{tmp_path.name}-client-whole"), cwd=REPOSITORY, env=environment, check=True, capture_output=True)
+    subprocess.run(command(f"{tmp_path.name}-client-whole"), cwd=REPOSITORY, env=variables, check=True, capture_output=True)
     within = time.monotonic() - begun
     killed = 0
     for moment in moments(kills, within):
         child = subprocess.Popen(
-            command(f"{tmp_path.name}-client"), cwd=REPOSITORY, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            command(f"{tmp_path.name}-client"), cwd=REPOSITORY, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
         try:
             child.communicate(timeout=moment)
@@ -148,16 +150,17 @@ def _client_kills(server: Mortal, tmp_path: Path, rows: int, kills: int) -> None
             child.communicate()
             killed += 1
     assert killed >= 2
-    last = subprocess.run(command(f"{tmp_path.name}-client"), cwd=REPOSITORY, env=environment, check=True, capture_output=True, text=True)
+    last = subprocess.run(command(f"{tmp_path.name}-client"), cwd=REPOSITORY, env=variables, check=True, capture_output=True, text=True)
     assert json.loads(last.stdout)["single"] + json.loads(last.stdout)["shared"] == rows
     assert there(server.instance, f"{tmp_path.name}-client") == there(server.instance, f"{tmp_path.name}-client-whole")
+    return {"kills": kills, "met": killed, "records": rows, "lost": 0, "doubled": 0}
 
 
 def test_push_killed_itself(server: Mortal, tmp_path: Path) -> None:
     _client_kills(server, tmp_path, 120, 4)
 
 
-def _submit_kills(server: Mortal, tmp_path: Path, rows: int, kills: int) -> None:
+def _submit_kills(server: Mortal, tmp_path: Path, rows: int, kills: int) -> dict[str, int]:
     """Each annotator submits what is pending and, where there was no answer, what is still pending: as one who reloads the page."""
     home = tmp_path / "home"
     push(server.door, home, write_rows(tmp_path / "rows.jsonl", conversations(rows)), f"{tmp_path.name}-submits", overlap=1.0)
@@ -182,13 +185,14 @@ def _submit_kills(server: Mortal, tmp_path: Path, rows: int, kills: int) -> None
     assert len(on_server) == len(set(on_server)) == 3 * rows
     assert confirmed <= set(on_server) and met >= 1
     assert pull(server.door, home, f"{tmp_path.name}-submits").submitted == 3 * rows
+    return {"kills": kills, "met": met, "answers": 3 * rows, "lost": 0, "doubled": 0}
 
 
 def test_server_killed_while_people_submit(server: Mortal, tmp_path: Path) -> None:
     _submit_kills(server, tmp_path, 15, 2)
 
 
-def _pull_kills(server: Mortal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int, kills: int) -> None:
+def _pull_kills(server: Mortal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int, kills: int) -> dict[str, int]:
     monkeypatch.setattr(http, "PAGE", 5)
     home = tmp_path / "home"
     push(server.door, home, write_rows(tmp_path / "rows.jsonl", conversations(rows)), f"{tmp_path.name}-pulls", overlap=0.2)
@@ -228,6 +232,7 @@ def _pull_kills(server: Mortal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
         for response in row["responses"]
     )
     assert kept == on_server
+    return {"kills": kills, "met": met, "answers": expected, "lost": 0, "doubled": 0}
 
 
 def _answer(person: Scripted, dataset: str) -> None:
@@ -239,17 +244,17 @@ def test_server_killed_while_pulling(server: Mortal, tmp_path: Path, monkeypatch
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize(
-    "run",
-    [
-        lambda server, folder, patch: _push_kills(server, folder, patch, 500, 12),
-        lambda server, folder, patch: _client_kills(server, folder, 500, 20),
-        lambda server, folder, patch: _submit_kills(server, folder, 60, 10),
-        lambda server, folder, patch: _pull_kills(server, folder, patch, 400, 8),
-    ],
-    ids=["push", "client", "submit", "pull"],
-)
-def test_many_kills(server: Mortal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Callable[..., None], request: Any) -> None:
-    folder = tmp_path / f"many-{request.node.callspec.id}"  # a review is named after it
-    folder.mkdir()
-    run(server, folder, monkeypatch)
+def test_many_kills(server: Mortal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The counts go to benchmarks/results/review_kills.json; `met` are kills that left work undone."""
+    runs: dict[str, Callable[[Path], dict[str, int]]] = {
+        "push": lambda folder: _push_kills(server, folder, monkeypatch, 500, 12),
+        "client": lambda folder: _client_kills(server, folder, 500, 20),
+        "submit": lambda folder: _submit_kills(server, folder, 60, 10),
+        "pull": lambda folder: _pull_kills(server, folder, monkeypatch, 400, 8),
+    }
+    result = {}
+    for name, run in runs.items():
+        folder = tmp_path / f"many-{name}"  # a review is named after it
+        folder.mkdir()
+        result[name] = run(folder)
+    write_result(str(ROOT / "benchmarks" / "results" / "review_kills.json"), {**result, **environment(("curation.review",), ("requests",))})
