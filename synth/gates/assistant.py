@@ -32,6 +32,8 @@ def assistant(texts: Texts) -> Objection | None:
         kinds += ["self", "ability"]
     if not role:
         kinds.append("body")
+    if not machine:
+        kinds.append("aside")
     if not rewrite:
         kinds.append("rewrite")
     if not prompt:

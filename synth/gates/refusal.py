@@ -10,12 +10,13 @@ from synth.gates.prose import letters, pattern, sentences, without_quotes
 
 LIST = "refusal.tsv"
 LEAST_SUBSTANCE = 12  # letters that say something, below which a way out is all that an answer has
+LEAST_REASON = 5  # of them, where it is said that something cannot be told
 LEAST_AFTER = 8  # of them after a turn (but, however)
 RHETORICAL = 24  # characters of a question that stands for an answer
 SHORT = 160  # letters: in a longer answer a way out is a closing remark
 
 _APOLOGY = re.compile(
-    r"^(?:[^。！？\n]{0,8}[，,])?(?:真的|很|非常|實在|十分)?(?:抱歉|對不起|不好意思|遺憾|歹勢)[^。！？\n]{0,30}(?:無法|不能|沒辦法|沒有辦法|不便|幫不上|做不到|袂|不會)"
+    r"^(?:[^。！？\n]{0,8}[，,])?(?:真的|很|非常|實在|十分)?(?:抱歉|對不起|不好意思|遺憾|歹勢)[^，。！？\n]{0,8}，?[^，。！？\n]{0,16}(?:無法|不能|沒辦法|沒有辦法|不便|幫不上|做不到|袂|不會)"
 )
 _ASKED = re.compile(
     r"拒絕|婉拒|回絕|推辭|道歉|致歉|抱歉|客服|公告|告示|請假|缺席|辭職|分手|說不|不能說的|恕|無可奉告|sorry|can't|cannot|分辨|為什麼(?:AI|聊天|它|他)|怎麼說不|沉默|緘默"
@@ -28,7 +29,7 @@ _TURN = re.compile(r"不過|但是?(?!為)|只是|好啦|話說回來|倒是")
 
 @cache
 def _empty() -> re.Pattern[str]:
-    return pattern(LIST, "moral", "filler", "brush")
+    return pattern(LIST, "moral", "filler", "brush", "unsure")
 
 
 def refusal(texts: Texts) -> Objection | None:
@@ -51,6 +52,8 @@ def refusal(texts: Texts) -> Objection | None:
             and _substance(prose, question) < LEAST_SUBSTANCE
             and not _goes_on(prose, found, question)
         ):
+            return _objection(found[0])
+        if (found := pattern(LIST, "unsure").search(prose)) and _substance(prose, question) < LEAST_REASON:
             return _objection(found[0])
         if _REQUEST.search(question) and (found := pattern(LIST, "no").search(prose)):
             return _objection(found[0])
