@@ -19,6 +19,7 @@ _STRING = re.compile(r"\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|(?:#|//).*")
 _FENCE = re.compile(r"^\s*(?:```|~~~)", re.MULTILINE)
 _ITEM = re.compile(r"^\s*(?:\d+[.、)）]|[-*・•·+]|[（(][一二三四五六七八九十\d]+[)）]|[一二三四五六七八九十]+、|\||#)")
 _END = re.compile(r"[。！？!?]$")
+_SOURCE_END = re.compile(r"[。！？][」”\"]?\s*$")
 _STOP = re.compile(r"[。！？]")
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _EXPLAIN = re.compile(
@@ -47,7 +48,11 @@ def cut_off(text: str, question: str, category: str) -> str | None:
     text = text.rstrip()
     if len(_FENCE.findall(text)) % 2:
         return "a block of code without its end"
-    return None if _END.search(text) else _unclosed(text, category) or _tail(text, category) or _fewer(text, question)
+    return (
+        None
+        if _END.search(text)
+        else _unclosed(text, category) or _tail(text, category) or _fewer(text, question) or _source(text, question, category)
+    )
 
 
 def fragment(text: str, question: str) -> str | None:
@@ -92,6 +97,8 @@ def _tail(text: str, category: str) -> str | None:
         return "a row of a table without its end"
     if _CLOSED.search(last):
         return None
+    if re.search(r"\([^()\n]*\w[^()\n]*$", last):
+        return "( without )"
     if found := pattern(LIST, "tail").search(last):
         return f"ends with {found[0]}"
     sentence = re.split(r"[。！？!?；]", last)[-1]
@@ -108,6 +115,12 @@ def _tail(text: str, category: str) -> str | None:
     if in_line or (not ended and sum(map(str.isalnum, text)) >= LEAST_PROSE and text.count("，") >= 2 and "\n" not in text):
         return f"no end after {''.join(letters_of)[-10:]}"
     return None
+
+
+def _source(text: str, question: str, category: str) -> str | None:
+    """A translation into a language of Latin letters without the mark that its source ends with."""
+    whole = category == "translation" and _SOURCE_END.search(question) and re.search(r"[A-Za-z]{2,}$", text) and text.count(" ") >= 2
+    return "a translation without the end that its source has" if whole else None
 
 
 def _fewer(text: str, question: str) -> str | None:

@@ -25,6 +25,8 @@ _WORD = r"[A-Za-z\u00c0-\u024f\u0300-\u036f\u1e00-\u1eff][A-Za-z\u00c0-\u024f\u0
 _RUN = re.compile(rf"{_WORD}(?:[\s\-,.;:!?…/*—–()\"“”·ˈ0-9$%°&]+{_WORD})+")
 _WORDS = re.compile(_WORD)
 _CLAUSE = re.compile(r"[^。！？!?\n；;，,]+")
+_FREE_OF_WORDS = frozenset({"code", "mathematics", "translation"})  # where a line of Latin letters may be all
+_SENTENCE = re.compile(r"[.!?]\s*$")
 _PLAIN = re.compile(  # not of a title
     r"(?<![^\W_])(?!(?:of|the|and|for|with|in|on|an|to|de|la|du"
     r"|von)\b)[a-z\u00df-\u024f\u1e00-\u1eff][^\W\d_]+"
@@ -59,6 +61,13 @@ def language(texts: Texts) -> Objection | None:
         return None if _HAN.search(text) or not _HAN.search(outside) else _free_of_han(text)
     if to_chinese and not _HAN.search(prose):
         return Objection(Rejection.LANGUAGE, "no Han character where Chinese was asked for")
+    if (
+        texts.category not in _FREE_OF_WORDS
+        and not _HAN.search(text)
+        and _SENTENCE.search(prose)
+        and len(_PLAIN.findall(prose)) >= LEAST_PLAIN
+    ):
+        return Objection(Rejection.LANGUAGE, f"no Han character: {prose.strip()[:40]}")
     return _foreign(without_brackets(prose) if texts.category != "translation" else prose) or _cantonese(prose, question)
 
 

@@ -22,8 +22,8 @@ LOOPS_WANTED = ((5.0, 2, 36),)  # where the question asks for what repeats: a so
 SENTENCES, CLAUSES, LINES_OF_CODE = ((8, 3), (4, 3)), ((6, 4), (4, 5)), ((5, 4),)  # of at least so many letters, so often
 LEAST_HALF = 10  # of a text that is the same text twice
 COUNTED_SHARE = 0.2  # of all letters that these take
-LEAST_ALIKE, ALIKE, ALIKE_SENTENCES = 6, 0.72, 3  # sentences that share so much of their letters with another
-SHORT_ALIKE, ALIKE_SHORT_SENTENCES = 9, 5  # below so many letters, so many
+LEAST_ALIKE, ALIKE, ALIKE_SENTENCES = 5, 0.72, 3  # sentences that share so much of their letters with another
+SHORT_ALIKE, ALIKE_SHORT_SENTENCES = 9, 4  # below so many letters, so many
 LATIN_LETTERS_A_HAN = 2  # of what makes a clause
 LONG_ALIKE, PAIR_ALIKE = 24, 0.92  # of two long sentences that share so much, one is enough
 SUMMARIES = 3  # sentences that sum up
@@ -35,7 +35,7 @@ LEAST_DISTINCT = (
     (1_000, 0.3),
     (8_000, 0.2),
 )  # different pairs of Han and numbers, by length
-LEAST_WORD, WORD_SHARE = 8, 0.36  # one pair of letters, so often, and so much of all
+LEAST_WORD, WORD_SHARE = 6, 0.34  # one pair of letters, so often, and so much of all
 
 _WANTED = re.compile(
     r"繞口令|童謠|兒歌|歌|詩|口號|口令|疊|重複|反覆|迴文|饒舌|rap|數羊|數到|廣播|唸.{0,2}次|順口溜|咒語|排比|回文|呼應|應援|對聯",
