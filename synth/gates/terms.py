@@ -25,6 +25,7 @@ _TO_TAIWAN = re.compile(
 )
 _SAYS = re.compile(rf"(?:{_MAINLAND}|對岸|簡體中文|港)[^。！？；\n]{{0,8}}(?:稱|叫|說|譯|講|用|寫|作|為|是)[^。！？；\n]{{0,6}}$")
 _ELSEWHERE = re.compile(rf"{_MAINLAND}|對岸|支語|簡體|北京|上海")
+_REPLACED = re.compile("[」』]?[ ]?(?:→|->|➜)")
 _WRITING = re.compile("寫[成作錯]|誤|錯字|別字|簡體|轉換|用字|混用|通用|異體|正確")
 _KANA = re.compile("[\u3041-\u30fa]")
 _COUNTED = "牛豬雞羊犬貓馬鴨鵝船艦鳥禽鹿蟲狗兔畜猴一二三四五六七八九十百千萬兩幾這那每哪數多半單整0123456789０１２３４５６７８９"
@@ -89,7 +90,7 @@ def _is_quoted(text: str, start: int, end: int) -> bool:
 
 def _quoted_term(text: str, start: int, end: int, right: str) -> bool:
     """The term is named, not used: said to be the mainland's, in a title, or quoted beside Taiwan's word."""
-    if _SAYS.search(text, max(0, start - 20), start):
+    if _SAYS.search(text, max(0, start - 20), start) or _REPLACED.match(text, end):
         return True
     title = max(text.rfind("《", max(0, start - 30), start), text.rfind("〈", max(0, start - 30), start))
     if title >= 0 and not any(mark in text[title:start] for mark in "》〉\n"):
