@@ -99,12 +99,12 @@ def _tail(text: str, category: str) -> str | None:
         return None
     if re.search(r"\([^()\n]*\w[^()\n]*$", last):
         return "( without )"
-    if found := pattern(LIST, "tail").search(last):
+    if "/" not in last and (found := pattern(LIST, "tail").search(last)):
         return f"ends with {found[0]}"
     sentence = re.split(r"[。！？!?；]", last)[-1]
     letters = sum(map(str.isalnum, sentence))
     ended = bool(_STOP.search(text))
-    weak = pattern(LIST, "weak").search(last)
+    weak = pattern(LIST, "particle" if _ITEM.search(last) else "weak").search(last)
     if weak and letters >= (LEAST_LETTERS if not ended else 3) and (ended or (_HAN.search(sentence) and re.search("[，,：]", text))):
         return f"ends with {weak[0]}"
     if category in ("creative_writing", "chit_chat", "code") or _ITEM.search(last):
@@ -119,7 +119,13 @@ def _tail(text: str, category: str) -> str | None:
 
 def _source(text: str, question: str, category: str) -> str | None:
     """A translation into a language of Latin letters without the mark that its source ends with."""
-    whole = category == "translation" and _SOURCE_END.search(question) and re.search(r"[A-Za-z]{2,}$", text) and text.count(" ") >= 2
+    whole = (
+        category == "translation"
+        and _SOURCE_END.search(question)
+        and re.search(r"[A-Za-z]{2,}$", text)
+        and text.count(" ") >= 2
+        and not re.search(r"[\n/]", text)
+    )
     return "a translation without the end that its source has" if whole else None
 
 

@@ -24,6 +24,9 @@ _OTHER = re.compile(r"[\u0370-\u052f\u0590-\u109f\u1100-\u11ff\u1780-\u17ff\u313
 _WORD = r"[A-Za-z\u00c0-\u024f\u0300-\u036f\u1e00-\u1eff][A-Za-z\u00c0-\u024f\u0300-\u036f\u0358\u207f\u1e00-\u1eff'’]*"
 _RUN = re.compile(rf"{_WORD}(?:[\s\-,.;:!?…/*—–()\"“”·ˈ0-9$%°&]+{_WORD})+")
 _WORDS = re.compile(_WORD)
+_FUNCTION = re.compile(
+    r"\b(?:the|an?|is|are|of|to|and|that|it|you|this|with|der|die|das|ist|le|la|les|est|el|los|que|de|une?|il|di|là|yang)\b", re.IGNORECASE
+)
 _CLAUSE = re.compile(r"[^。！？!?\n；;，,]+")
 _FREE_OF_WORDS = frozenset({"code", "mathematics", "translation"})  # where a line of Latin letters may be all
 _SENTENCE = re.compile(r"[.!?]\s*$")
@@ -68,7 +71,9 @@ def language(texts: Texts) -> Objection | None:
         and len(_PLAIN.findall(prose)) >= LEAST_PLAIN
     ):
         return Objection(Rejection.LANGUAGE, f"no Han character: {prose.strip()[:40]}")
-    return _foreign(without_brackets(prose) if texts.category != "translation" else prose) or _cantonese(prose, question)
+    return _foreign(without_brackets(prose) if texts.category != "translation" else prose, texts.category == "code") or _cantonese(
+        prose, question
+    )
 
 
 def _free_of_han(text: str) -> Objection | None:
@@ -76,11 +81,12 @@ def _free_of_han(text: str) -> Objection | None:
     return None if letters(text) else Objection(Rejection.LANGUAGE, "no letters")
 
 
-def _foreign(prose: str) -> Objection | None:
+def _foreign(prose: str, code: bool) -> Objection | None:
     han, weight, seen = len(_HAN.findall(prose)), 0.0, ""
     for run in _RUN.findall(prose):
         words = _WORDS.findall(run)
-        if len([word for word in words if len(word) > 1]) >= LEAST_WORDS and len(_PLAIN.findall(run)) >= LEAST_PLAIN:
+        plain = len(_PLAIN.findall(run)) >= LEAST_PLAIN and (not code or _FUNCTION.search(run))
+        if plain and len([word for word in words if len(word) > 1]) >= LEAST_WORDS:
             weight += sum(map(len, words)) / LATIN_LETTERS_A_HAN
             seen = seen or run[:40]
     for clause in _CLAUSE.findall(prose):

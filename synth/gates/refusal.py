@@ -23,6 +23,7 @@ _ASKED = re.compile(
 )
 _REQUEST = re.compile(r"教我|幫我|替我|給我|請(?:寫|說明|介紹|列|解釋|翻|摘要|推薦)|寫一|推薦")
 _IN_VOICE = frozenset({"creative_writing", "role_play"})  # who speaks need not be the one who answers
+_SPEAKER = re.compile(r"我|請|建議|恕|本服務|抱歉|對不起")  # without one a translation speaks for its source
 _TOLD = re.compile(r"[^我](?:表示|指出|強調|受訪|坦言|直言|宣稱|聲稱|主張|回應)(?=[，：:]|時)")
 _TURN = re.compile(r"不過|但是?(?!為)|只是|好啦|話說回來|倒是")
 
@@ -48,6 +49,7 @@ def refusal(texts: Texts) -> Objection | None:
                 return _objection(found[0])
         if (
             len(letters(prose)) <= SHORT
+            and (texts.category != "translation" or _SPEAKER.search(prose))
             and (found := pattern(LIST, "brush").search(prose))
             and _substance(prose, question) < LEAST_SUBSTANCE
             and not _goes_on(prose, found, question)

@@ -19,6 +19,10 @@ _QUOTED = re.compile(
     r"|`[^`]{1,80}`|```.*?```",
     re.DOTALL,
 )
+_SPOKEN = re.compile(r"台語|臺語|客語|客家|閩南")  # which write 个 themselves
+_WARDS = re.compile(r"里長|里民|里程|鄰里|村里")
+_JAPAN = re.compile(r"日語|日文|日本|日治")
+_JAPANESE = frozenset("当学国会体楽来図駅円売読")  # common in Japanese words
 _PIECE = re.compile(r"[^。！？\n，「」（）]+")
 _KANA = re.compile(r"[\u3041-\u30fa]")
 
@@ -46,10 +50,13 @@ def simplified(texts: Texts) -> Objection | None:
     prose = _PIECE.sub(lambda piece: " " if _KANA.search(piece[0]) else piece[0], text)
     if _TOPIC.search(question) or _TOPIC.search(text):
         prose = _QUOTED.sub(" ", prose)
-    alphabet = _simplified()
+    alphabet = _simplified() - _JAPANESE if _JAPAN.search(question + text) else _simplified()
     quoted_in_question = {character for found in _QUOTED.findall(question) for character in found}
     found = [character for character in prose if character in alphabet and character not in quoted_in_question]
     if found:
         return Objection(Rejection.SIMPLIFIED, f"{len(found)} characters: {''.join(dict.fromkeys(found))[:12]}")
-    match = _words().search(prose)
-    return Objection(Rejection.SIMPLIFIED, match[0]) if match else None
+    spoken, wards = bool(_SPOKEN.search(question + text)), bool(_WARDS.search(question + text))
+    for match in _words().finditer(prose):
+        if not (spoken and match[0] == "个") and not (wards and match[0].endswith("里")):
+            return Objection(Rejection.SIMPLIFIED, match[0])
+    return None
