@@ -1,4 +1,4 @@
-"""The forms in which models answer: JSON as they are asked for, in a code fence or with words around it, or the plain labelled lines that small ones give instead."""
+"""The forms in which models answer: JSON, in a code fence or with words around it, or the labelled lines that small ones give instead."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def json_in(text: str, kind: type) -> Any:
 
 
 def labelled(text: str, first: str, second: str, cut: bool = False) -> list[tuple[str, str]]:
-    """Pairs of labelled texts (問／答, 使用者／助理) in turn, up to where the order breaks. With `cut`, the answer ended at the token limit:
-    what stands last is not whole and left out. Raises Malformed where there is no pair."""
+    """Pairs of labelled texts (問／答, 使用者／助理) in turn, up to where the order breaks. With `cut`, the answer ended at the
+    token limit: what stands last is not whole and left out. Raises Malformed where there is no pair."""
     marks = [(found.start(), found.end(), _ROLE[found[1]]) for found in _LABEL.finditer(text)]
     marks = [mark for mark in marks if mark[2] in (first, second)]
     ends = [start for start, _, _ in marks] + [len(text)]

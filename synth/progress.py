@@ -102,7 +102,7 @@ class Progress(Silent):
         from rich.live import Live
 
         if self._live is None:
-            self._live = Live(console=Console(file=self._stream), transient=True, auto_refresh=False)
+            self._live = Live(console=Console(file=self._stream, force_terminal=True), transient=True, auto_refresh=False)
             self._live.start()
         self._live.update(_table(self.facts()), refresh=True)
 

@@ -1,4 +1,4 @@
-"""The rows of a run: what was accepted, what was rejected, and the pool that later stages draw from. They lie on disk, so that a run of many holds few in memory."""
+"""The rows of a run, taken and rejected, and the pool that later stages draw from. They lie on disk: a run of many holds few in memory."""
 
 from __future__ import annotations
 

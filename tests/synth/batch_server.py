@@ -1,4 +1,4 @@
-"""A local stand-in of the batch API: files, batches, their list. Counts what it is paid for, and keeps its state in a folder, as the real one does."""
+"""A local stand-in of the batch API: files, batches, their list. It writes down what it is paid for; its state lies in a folder."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class Handler(BaseHTTPRequestHandler):
             start = body.index(b'{"custom_id"')
             (self.folder / name).write_bytes(body[start : body.rindex(b"\n") + 1].split(b"\r\n--")[0])
             self._say(
-                200, {"id": name, "object": "file", "bytes": 1, "created_at": 0, "filename": "x", "purpose": "batch", "status": "processed"}
+                200, {"id": name, "object": "file", "bytes": 1, "created_at": 0, "filename": "x", "purpose": "batch", "status": "uploaded"}
             )
         elif self.path.endswith("/batches"):
             asked = json.loads(body)
             name = f"batch_{uuid.uuid4().hex[:12]}"
             state = {
-                "id": name, "object": "batch", "endpoint": asked["endpoint"], "input_file_id": asked["input_file_id"], "completion_window": "24h",
-                "status": "in_progress", "created_at": 0, "metadata": asked.get("metadata"), "polls": 0,
+                "id": name, "object": "batch", "endpoint": asked["endpoint"], "input_file_id": asked["input_file_id"],
+                "completion_window": "24h", "status": "in_progress", "created_at": 0, "metadata": asked.get("metadata"), "polls": 0,
             }  # fmt: skip
             (self.folder / f"{name}.json").write_text(json.dumps(state), "utf-8")
             with open(self.folder / "paid.log", "a", encoding="utf-8") as log:
@@ -87,7 +87,7 @@ class Handler(BaseHTTPRequestHandler):
                 "choices": [choice],
                 "usage": usage,
             }
-            answers.append({**row, "response": {"status_code": 200, "body": body}})
+            answers.append({**row, "response": {"status_code": 200, "body": {**body, "choices": [choice], "usage": usage}}})
         state["status"] = "expired" if (self.folder / "expire").exists() else "completed"
         for key, rows in (("output_file_id", answers), ("error_file_id", errors)):
             if rows:

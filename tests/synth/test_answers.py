@@ -8,7 +8,8 @@ from synth.answers import Malformed, fields, json_in, labelled, text_of
 
 
 def test_labelled_pairs_until_the_order_breaks() -> None:
-    text = "好的：\n問：雨傘忘在公車上怎麼辦？\n答：打客運公司的電話，\n報車號和時間。\n\n**問題**：末班車幾點？\n回答：十一點半。\n答：多的一句\n問：沒有答"
+    text = "好的：\n問：雨傘忘在公車上怎麼辦？\n答：打客運公司的電話，\n報車號和時間。\n\n"
+    text += "**問題**：末班車幾點？\n回答：十一點半。\n答：多的一句\n問：沒有答"
     assert labelled(text, "question", "answer") == [
         ("雨傘忘在公車上怎麼辦？", "打客運公司的電話，\n報車號和時間。"),
         ("末班車幾點？", "十一點半。"),

@@ -179,7 +179,8 @@ def _keys(path: str) -> list[str]:
 
 
 ALL = [
-    {"task": "paraphrase", "each": 2}, {"task": "evol", "limit": 60}, {"task": "self_instruct", "draws": 40}, {"task": "multi_turn", "limit": 40},
+    {"task": "paraphrase", "each": 2}, {"task": "evol", "limit": 60}, {"task": "self_instruct", "draws": 40},
+    {"task": "multi_turn", "limit": 40},
     {"task": "judge", "over": "accepted"}, {"task": "preference", "over": "accepted", "limit": 150},
 ]  # fmt: skip
 
