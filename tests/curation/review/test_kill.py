@@ -90,7 +90,7 @@ def there(server: Instance, name: str) -> list[str]:
     return sorted(external for part in (name, f"{name}-shared") for external in records_of(server, dataset_id(server, part)))
 
 
-def _kills(server: Mortal, name: str, work: Callable[[], Any], within: float, count: int) -> int:
+def _kills(server: Mortal, work: Callable[[], Any], within: float, count: int) -> int:
     """Works while the server is killed at drawn moments. Returns how many kills met unfinished work."""
     met = 0
     for moment in moments(count, within):
@@ -111,7 +111,7 @@ def _push_kills(server: Mortal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     begun = time.monotonic()
     push(server.door, home, path, f"{tmp_path.name}-whole")
     within = time.monotonic() - begun
-    met = _kills(server, f"{tmp_path.name}-killed", lambda: push(server.door, home, path, f"{tmp_path.name}-killed"), within / kills, kills)
+    met = _kills(server, lambda: push(server.door, home, path, f"{tmp_path.name}-killed"), within / kills, kills)
     assert met >= 1
     push(server.door, home, path, f"{tmp_path.name}-killed")
     found = there(server.instance, f"{tmp_path.name}-killed")
@@ -174,7 +174,7 @@ def _submit_kills(server: Mortal, tmp_path: Path, rows: int, kills: int) -> dict
                 person.submit([(record["id"], KEEP)])
                 confirmed.add((person.name, record["external_id"]))
 
-    met = _kills(server, f"{tmp_path.name}-submits", work, rows * 0.06, kills)
+    met = _kills(server, work, rows * 0.06, kills)
     work()
     names = {person.call("GET", "/me")["id"]: person.name for person in people}
     on_server = [
