@@ -41,12 +41,13 @@ def execute(
     cap: Decimal | None,
     note: Callable[[Call], None],
     retry: bool = False,
+    there: Callable[[], None] = lambda: None,
 ) -> Spent:
     """As `synth.execute.execute`, by batches: those that an earlier run left open are read first, then what is missing goes up."""
     run = _Batches(book, endpoint, price.in_batch(), note)
     while under_way := run.under_way():  # what an earlier run left: its answers are not asked for again
         run.read(under_way)
-    missing = missing_from(iter(requests), book, retry)
+    missing = missing_from(iter(requests), book, retry, there)
     left, stopped, asked = next(missing, None), False, 0
     while left is not None or run.under_way():
         while left is not None and len(run.under_way()) < AT_ONCE:

@@ -98,28 +98,31 @@ def execute(
     cap: Decimal | None,
     note: Callable[[Call], None],
     retry: bool = False,
+    there: Callable[[], None] = lambda: None,
 ) -> Spent:
-    """Asks for the requests that have no call in the ledger yet, with `retry` also for those that were given up.
+    """Asks for the requests that have no call in the ledger yet, with `retry` also for those that were given up; `there` is told of each
+    other one, `note` of each call.
 
     Stops asking once the ledger's cost reaches `cap`; what is in flight then still comes in. Raises UserError where the endpoint is
     down, knows neither key nor model, or the ledger cannot be written; what was answered before is in the ledger. Requests are drawn
     as they are needed: memory is that of their keys.
     """
-    missing = missing_from(iter(requests), book, retry)
+    missing = missing_from(iter(requests), book, retry, there)
     first = next(missing, None)
     if first is None:
         return Spent(0, 0, 0, book.spent(), False)
     return asyncio.run(_execute(chain([first], missing), book, endpoint, price, cap, note))
 
 
-def missing_from(requests: Iterator[Request], book: Ledger, retry: bool) -> Iterator[Request]:
-    """The requests that have no call in the ledger, each once; with `retry` also those that were given up."""
+def missing_from(requests: Iterator[Request], book: Ledger, retry: bool, there: Callable[[], None] = lambda: None) -> Iterator[Request]:
+    """The requests that have no call in the ledger, each once; with `retry` also those that were given up. `there` is told of the others."""
     seen: set[bytes] = set()
     while chunk := list(islice(requests, _CHUNK)):
         known = book.find([request.key for request in chunk])
         for request in chunk:
             digest = bytes.fromhex(request.key)[:16]
             if digest in seen or (request.key in known and not (retry and known[request.key].status == ledger.GAVE_UP)):
+                there()
                 continue
             seen.add(digest)
             yield request

@@ -22,8 +22,8 @@ class Silent:
     def stage(self, task: str, total: int) -> None:
         """A stage of `total` requests begins."""
 
-    def drawn(self) -> None:
-        """A request was drawn, be it answered already or not."""
+    def there(self) -> None:
+        """A request had its answer in the ledger already."""
 
     def call(self, call: Call) -> None:
         """An answer, or a failure, is in the ledger."""
@@ -42,23 +42,24 @@ class Progress(Silent):
         self._currency, self._as_json, self._stream = currency, as_json, stream
         self._live: Any = None
         self._wants_live = (stream.isatty() if live is None else live) and not as_json
-        self._task, self._total, self._drawn = "", 0, 0
+        self._task, self._total, self._done = "", 0, 0
         self._calls = self._failed = self._prompt = self._completion = self._stage_calls = 0
         self._cost, self._accepted = Decimal(0), 0
         self._reasons: Counter[str] = Counter()
         self._begun = self._told = time.monotonic()
 
     def stage(self, task: str, total: int) -> None:
-        self._task, self._total, self._drawn, self._stage_calls = task, total, 0, 0
+        self._task, self._total, self._done, self._stage_calls = task, total, 0, 0
         self._begun = time.monotonic()
         self._tell()
 
-    def drawn(self) -> None:
-        self._drawn += 1
+    def there(self) -> None:
+        self._done += 1
 
     def call(self, call: Call) -> None:
         self._calls += 1
         self._stage_calls += 1
+        self._done += 1
         self._failed += call.status != "answered"
         self._prompt += call.prompt_tokens
         self._completion += call.completion_tokens
@@ -80,9 +81,9 @@ class Progress(Silent):
         """Where the run stands. `seconds_left` is of this stage, None until it can be told."""
         passed = time.monotonic() - self._begun
         rate = self._stage_calls / passed if passed > 0 else 0.0
-        left = max(0, self._total - self._drawn)
+        left = max(0, self._total - self._done)
         return {
-            "task": self._task, "requests": self._total, "drawn": self._drawn, "calls": self._calls, "no_answer": self._failed,
+            "task": self._task, "requests": self._total, "done": self._done, "calls": self._calls, "no_answer": self._failed,
             "accepted": self._accepted, "rejected": dict(self._reasons.most_common()), "prompt_tokens": self._prompt,
             "completion_tokens": self._completion, "cost": str(self._cost), "currency": self._currency,
             "calls_per_second": round(rate, 2), "seconds_left": round(left / rate) if rate else None,
@@ -113,7 +114,7 @@ def _line(facts: dict[str, Any]) -> str:
     rejected = f"rejected {sum(facts['rejected'].values()):,}" + (f" ({shown})" if shown else "")
     tokens = f"{facts['prompt_tokens'] + facts['completion_tokens']:,} tokens, {Decimal(facts['cost']):.4f} {facts['currency']}"
     return (
-        f"{facts['task']} {facts['drawn']:,} of {facts['requests']:,}: accepted {facts['accepted']:,}, {rejected}; "
+        f"{facts['task']} {facts['done']:,} of {facts['requests']:,}: accepted {facts['accepted']:,}, {rejected}; "
         f"{tokens}; {facts['calls_per_second']:.1f} a second, {_time(facts['seconds_left'])} left"
     )
 
@@ -122,8 +123,8 @@ def _table(facts: dict[str, Any]) -> Any:
     from rich.table import Table
 
     table = Table.grid(padding=(0, 2))
-    share = facts["drawn"] / facts["requests"] if facts["requests"] else 1.0
-    table.add_row(facts["task"], f"{facts['drawn']:,} of {facts['requests']:,} ({share:.0%}), {_time(facts['seconds_left'])} left")
+    share = facts["done"] / facts["requests"] if facts["requests"] else 1.0
+    table.add_row(facts["task"], f"{facts['done']:,} of {facts['requests']:,} ({share:.0%}), {_time(facts['seconds_left'])} left")
     table.add_row("rate", f"{facts['calls_per_second']:.1f} a second, {facts['no_answer']:,} without an answer")
     table.add_row("tokens", f"{facts['prompt_tokens']:,} in, {facts['completion_tokens']:,} out")
     table.add_row("cost", f"{Decimal(facts['cost']):.4f} {facts['currency']} this time")

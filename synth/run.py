@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from itertools import islice
@@ -73,16 +73,8 @@ def _ask(plan: Plan, stage: Stage, rows: Rows, book: Ledger, deriver: Deriver, w
             watch.rows(rows.accepted.count, rows.reasons)
             last = time.monotonic()
 
-    drawn = _told(requests(plan, stage, rows), watch.drawn)
-    if by_batch:
-        return batch.execute(drawn, book, recipe.endpoint, price, recipe.cap, note, retry)
-    return execute(drawn, book, recipe.endpoint, price, recipe.cap, note, retry)
-
-
-def _told(listed: Iterable[Request], tell: Callable[[], None]) -> Iterator[Request]:
-    for request in listed:
-        tell()
-        yield request
+    way = batch.execute if by_batch else execute
+    return way(requests(plan, stage, rows), book, recipe.endpoint, price, recipe.cap, note, retry, watch.there)
 
 
 def foresee(plan: Plan) -> tuple[Estimate, bool]:

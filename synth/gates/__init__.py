@@ -9,13 +9,15 @@ from rapidfuzz import process
 from rapidfuzz.distance import LCSseq
 
 from factory.zh.overlap import Matcher
+from synth.gates.assistant import assistant
+from synth.gates.language import language
 from synth.gates.length import length
 from synth.gates.objection import Objection, Rejection, Texts
 from synth.gates.personal import personal
+from synth.gates.refusal import refusal
 from synth.gates.repetition import repetition
-from synth.gates.script import script
+from synth.gates.simplified import simplified
 from synth.gates.spans import spans
-from synth.gates.talk import talk
 from synth.gates.terms import terms
 from synth.gates.threat import threat
 from synth.tasks import Candidate
@@ -52,9 +54,11 @@ class Gates:
         for objection in (
             length(texts),
             repetition(texts),
-            script(texts),
+            language(texts),
+            simplified(texts),
             terms(texts),
-            talk(texts),
+            assistant(texts),
+            refusal(texts),
             personal(texts),
             threat(texts),
             spans(candidate),

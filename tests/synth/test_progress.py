@@ -19,10 +19,9 @@ def told(as_json: bool) -> str:
     stream = io.StringIO()
     progress = Progress("TWD", as_json=as_json, stream=stream)
     progress.stage("paraphrase", 10)
+    progress.there()
     for _ in range(4):
-        progress.drawn()
         progress.call(call())
-    progress.drawn()
     progress.call(call("gave_up"))
     progress.rows(3, Counter({"refusal": 1, "malformed": 2}))
     progress.close()
@@ -31,7 +30,7 @@ def told(as_json: bool) -> str:
 
 def test_a_plain_line_has_it_all() -> None:
     line = told(as_json=False).splitlines()[-1]
-    assert line.startswith("paraphrase 5 of 10: accepted 3, rejected 3 (malformed 2, refusal 1); 200 tokens, 1.2500 TWD; ")
+    assert line.startswith("paraphrase 6 of 10: accepted 3, rejected 3 (malformed 2, refusal 1); 200 tokens, 1.2500 TWD; ")
     assert line.endswith("left") and "a second" in line
 
 
@@ -47,7 +46,6 @@ def test_a_terminal_gets_a_table_that_is_drawn_anew() -> None:
     stream = io.StringIO()
     progress = Progress("TWD", live=True, stream=stream)
     progress.stage("judge", 2)
-    progress.drawn()
     progress.rows(1, Counter(threat=1))
     progress.call(call())
     progress.close()

@@ -5,8 +5,13 @@ from __future__ import annotations
 import pytest
 
 from factory.zh import wordlists
+from synth.gates.language import language
 from synth.gates.objection import Rejection, Texts
-from synth.gates.script import script
+from synth.gates.simplified import simplified
+
+
+def script(texts: Texts) -> Objection | None:
+    return language(texts) or simplified(texts)
 
 
 def reason(answer: str, question: str = "為什麼竹子長得快？", category: str = "knowledge") -> Rejection | None:

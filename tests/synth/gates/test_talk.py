@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from synth.gates.assistant import assistant
 from synth.gates.objection import Objection, Rejection, Texts
-from synth.gates.talk import talk
+from synth.gates.refusal import refusal
+
+
+def talk(texts: Texts) -> Objection | None:
+    return assistant(texts) or refusal(texts)
 
 
 def said(answer: str, question: str = "這週末有什麼安排？", category: str = "chit_chat") -> Objection | None:
