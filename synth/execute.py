@@ -115,7 +115,7 @@ def execute(
 
 
 def missing_from(requests: Iterator[Request], book: Ledger, retry: bool, there: Callable[[], None] = lambda: None) -> Iterator[Request]:
-    """The requests that have no call in the ledger, each once; with `retry` also those that were given up. `there` is told of the others."""
+    """The requests that have no call in the ledger, each once; with `retry` also those that were given up. `there` is told of the rest."""
     seen: set[bytes] = set()
     while chunk := list(islice(requests, _CHUNK)):
         known = book.find([request.key for request in chunk])

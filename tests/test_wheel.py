@@ -52,9 +52,17 @@ def test_the_sample_builds_outside_the_repository(installed: Path, tmp_path: Pat
 
 
 def test_seeds_and_prompts_are_in_it(installed: Path, tmp_path: Path) -> None:
-    script = (
-        "from factory.cli import main; from synth.prompt import locked, names, prompt; assert len(names()) == 8 and len(locked()) == 16; main()"
-    )
+    script = """
+from curation.review.kinds import KINDS, guidelines, kind
+from factory.cli import main
+from synth.gates import Gates
+from synth.prompt import locked, names
+from synth.tasks import Candidate
+
+assert len(names()) == 8 and len(locked()) == 16 and all(kind(name) and guidelines(name) for name in KINDS)
+assert Gates().object(Candidate([{"role": "assistant", "content": "打開手機看視頻。"}], "knowledge", (), {})) is not None
+main()
+"""
     environment = {**os.environ, "PYTHONPATH": str(installed / "site")}
     done = subprocess.run([sys.executable, "-c", script, "synth", "lint"], cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "100 seeds, 0 findings\n"), done.stderr

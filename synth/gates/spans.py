@@ -14,10 +14,14 @@ _PLACES = {"十": 10, "百": 100, "千": 1_000}
 _GROUPS = {"萬": 10_000, "億": 100_000_000}
 _HAN = "〇零○一二兩三四五六七八九十百千萬億"
 _ARABIC = re.compile(r"(?<![A-Za-z\d.])(\d[\d,]*(?:\.\d+)?)\s?(萬|億)?")
-_UNITS = "年月日號歲元塊圓公里公尺公分公斤公克公噸公頃坪度個人次分秒時點天週周位名戶件種類座棟間層樓條項章節頁級代屆任成倍隻頭尾顆粒棵株瓶杯碗盒包袋張台輛艘班場篇本冊首輪步站組錠小滴幅"
-_CHINESE = re.compile(rf"(?<![{_HAN}])([{_HAN}]+)(?=(點[{_HAN}]+)?(.?))")
+_UNITS = (
+    "年月日號歲元塊圓公里公尺公分公斤公克公噸公頃坪度個人次分秒時點天週周位名戶件種類座棟間層樓條項章節頁級代屆任成倍隻頭尾"
+    "顆粒棵株瓶杯碗盒包袋張台輛艘班場篇本冊首輪步站組錠小滴幅"
+)
+_CHINESE = re.compile(rf"(?<![{_HAN}])([{_HAN}]+)(點[{_HAN}]+)?(?=(.?))")
 _LOOSE = re.compile(
-    r"一定|一般|一起|一樣|一些|一下|一直|一邊|一面|一旦|一切|一帶|一點|十分(?!鐘)|千萬(?![元人公])|萬一|統一|唯一|第一次|三不五時|四周|四處|五花八門|七上八下|九份|一半"
+    r"一定|一般|一起|一樣|一些|一下|一直|一邊|一面|一旦|"
+    r"一切|一帶|一點|十分(?!鐘)|千萬(?![元人公])|萬一|統一|唯一|第一次|三不五時|四周|四處|五花八門|七上八下|九份|一半"
 )
 _RANGE = re.compile(rf"[到至～~、或][{_HAN}]")
 _DATE = re.compile(rf"([{_HAN}]+|\d+)月([{_HAN}]+|\d+)日")
@@ -61,10 +65,15 @@ def figures(text: str, every: bool = False) -> Iterator[str]:
         if len(written) == 1 and not every and (written in "一百千萬億零" or not counted):
             continue  # 一個, 三心二意: a word rather than a figure
         value = _value(written)
-        if value is not None:
-            yield f"{value:.10g}"
-        if fraction and (tail := _value(fraction[1:])) is not None:
-            yield f"{tail:.10g}"
+        if value is None:
+            continue
+        tail = fraction[1:] if fraction else ""
+        if tail and after != "分" and all(character in _DIGITS for character in tail):  # 三點五公里, and not 三點五分
+            yield f"{value:.10g}." + "".join(str(_DIGITS[character]) for character in tail)
+            continue
+        yield f"{value:.10g}"
+        if tail and (minutes := _value(tail)) is not None:
+            yield f"{minutes:.10g}"
     for found in _DATE.finditer(text):
         month, day = (int(part) if part.isdecimal() else _value(part) for part in found.groups())
         if month is not None and day is not None:
@@ -94,7 +103,7 @@ def _value(written: str) -> float | None:
 
 
 def names(text: str) -> Iterator[str]:
-    """Words in Latin letters, and what looks like the name of a Chinese person: a surname with one or two characters that no dictionary has."""
+    """Words in Latin letters, and what looks like a person's name: a surname with one or two characters, in no dictionary."""
     for found in _LATIN.finditer(text):
         if any(character.isupper() for character in found[0]):
             yield found[0]

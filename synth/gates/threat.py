@@ -1,8 +1,9 @@
 """Scams, gambling, pornography, election spam, advertisements.
 
-The classifier's own thresholds are set for corpora, where a wrong removal costs a document of people's; of what a model wrote one in a
-thousand may go. So a label counts from SURE, or from LIKELY with words of its list. SURE is the score that one in 1,000 of 7,500 paragraphs of
-Taiwan.md, news, law, transcripts and fact checks, and of 860 good rows by hand, reach; LIKELY is reached by three in 100 (2026-11-30).
+The classifier's own thresholds are set for corpora, where a wrong removal costs a document of people's; of what a model wrote one in
+a thousand may go. So a label counts from `sure`, or from `likely` with words of its list. `sure` is the score that one in 1,000 of 7,500
+paragraphs of Taiwan.md, news, law, transcripts and fact checks, and of 860 good rows by hand, reach; `likely` is reached by three in 100
+(2026-11-30). Hatred is not among the classifier's labels.
 """
 
 from __future__ import annotations

@@ -46,10 +46,15 @@ def test_the_seeds_pass_their_own_gates() -> None:
 
 
 def test_spans_must_stand_in_the_passage() -> None:
-    passage = "濁水溪發源於合歡山主峰與東峰之間。"
-    assert Gates().object(candidate(spans=["濁水溪發源於合歡山"], passage=passage)) is None
-    objection = Gates().object(candidate(spans=["濁水溪發源於玉山"], passage=passage))
+    passage = "濁水溪發源於合歡山主峰與東峰之間，全長一百八十六點六公里。"
+    answer = "它從合歡山主峰和東峰中間的地方流出來，是台灣最長的河。"
+    assert Gates().object(candidate(answer, spans=["濁水溪發源於合歡山"], passage=passage)) is None
+    objection = Gates().object(candidate(answer, spans=["濁水溪發源於玉山"], passage=passage))
     assert objection is not None and str(objection.reason) == "unsupported_span"
+    longer = candidate("它長 186.6 公里，從合歡山流出來。", spans=["濁水溪發源於合歡山"], passage=passage)
+    objection = Gates().object(longer)
+    assert objection is not None and objection.detail == "the figure 186.6 stands in no span"
+    assert Gates().object(longer._replace(extra={**longer.extra, "spans": [passage]})) is None
 
 
 def test_a_question_is_new_once() -> None:

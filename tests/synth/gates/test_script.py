@@ -6,7 +6,7 @@ import pytest
 
 from factory.zh import wordlists
 from synth.gates.language import language
-from synth.gates.objection import Rejection, Texts
+from synth.gates.objection import Objection, Rejection, Texts
 from synth.gates.simplified import simplified
 
 
