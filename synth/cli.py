@@ -166,15 +166,19 @@ def import_(
     license: Annotated[str | None, typer.Option("--license", help="Of rows that state none, such as cc-by-4.0.")] = None,
     consent: Annotated[str | None, typer.Option("--consent", help="Under which consent rows were collected that state none.")] = None,
     category: Annotated[str, typer.Option("--category", help="Of rows that state none.")] = "knowledge",
+    evaluation: Annotated[
+        list[str] | None, typer.Option("--evaluation", help="Evaluation set that no row may hold.", metavar="FILE")
+    ] = None,
 ) -> None:
     """Bring human-collected rows through the gates."""
     from factory.errors import UserError
-    from synth.gates import Gates
     from synth.imports import FORMS, import_rows
+    from synth.recipe import GateSettings
+    from synth.rows import gates_of
 
     if form not in FORMS:
         raise UserError(f"--form {form!r}: there are {', '.join(FORMS)}.")
-    found = import_rows(path, form, license, consent, category, Gates(), output)
+    found = import_rows(path, form, license, consent, category, gates_of([], evaluation or [], GateSettings()), output)
     print(f"accepted {found.accepted:,}, rejected {sum(found.rejected.values()):,}")
     for reason, number in found.rejected.items():
         print(f"  {reason} {number:,}")

@@ -45,6 +45,10 @@ class GateSettings(Strict):
 
     novelty: float = Field(0.7, gt=0, le=1, description="Likeness (longest common subsequence) above which a question is not new.")
     evaluation: tuple[str, ...] = Field((), description="Evaluation sets (JSONL) that no row may hold.")
+    paraphrases: bool = Field(True, description="Nor hold in other words; asks a sentence encoder (extra semantic), up to 0.1 s a row.")
+    paraphrase_score: float | None = Field(
+        None, allow_inf_nan=False, description="Score from which a question is one of them; null: fitted."
+    )
 
 
 class SynthRecipe(Strict):

@@ -12,8 +12,21 @@ from typing import Any
 from factory.zh.overlap import Matcher, read_items
 from synth import seeds
 from synth.gates import LEAST_SCORE, Gates, Rejection
-from synth.recipe import Plan
+from synth.gates.paraphrase import Paraphrases, require
+from synth.recipe import GateSettings, Plan
 from synth.tasks import SCORES, Row
+
+
+def gates_of(pool: list[str], evaluation: list[str], settings: GateSettings) -> Gates:
+    """The gates that a recipe asks for, with the questions of its evaluation sets. Raises UserError where the encoder is missing."""
+    items = [item for path in evaluation for item in read_items(path)]
+    if not items:
+        return Gates(pool, None, settings.novelty)
+    paraphrases = None
+    if settings.paraphrases:
+        require()
+        paraphrases = Paraphrases(items, settings.paraphrase_score)
+    return Gates(pool, Matcher(items), settings.novelty, paraphrases)
 
 
 class Rows:
@@ -23,8 +36,7 @@ class Rows:
         self.seeds: list[Row] = [
             {"id": s.id, "category": s.category, "question": s.question, "answer": s.answer} for s in seeds.load(plan.seeds)
         ]
-        items = [item for path in plan.evaluation for item in read_items(path)]
-        self.gates = Gates([row["question"] for row in self.seeds], Matcher(items) if items else None, plan.recipe.gates.novelty)
+        self.gates = gates_of([row["question"] for row in self.seeds], plan.evaluation, plan.recipe.gates)
         self.accepted = Spool(f"{plan.output}/accepted.tmp")
         self.rejected = Spool(f"{plan.output}/rejected.tmp")
         self.reasons: Counter[str] = Counter()  # of rejected rows, and of rows that a judge has turned down

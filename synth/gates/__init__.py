@@ -13,6 +13,7 @@ from synth.gates.assistant import assistant
 from synth.gates.language import language
 from synth.gates.length import length
 from synth.gates.objection import Objection, Rejection, Texts
+from synth.gates.paraphrase import Paraphrases
 from synth.gates.personal import personal
 from synth.gates.refusal import refusal
 from synth.gates.repetition import repetition
@@ -40,9 +41,15 @@ def texts_of(candidate: Candidate) -> Texts:
 class Gates:
     """The gates of a run, with the memory that novelty needs."""
 
-    def __init__(self, pool: Sequence[str] = (), evaluation: Matcher | None = None, novelty: float = NOVELTY) -> None:
+    def __init__(
+        self,
+        pool: Sequence[str] = (),
+        evaluation: Matcher | None = None,
+        novelty: float = NOVELTY,
+        paraphrases: Paraphrases | None = None,
+    ) -> None:
         self._taken = [_letters(text) for text in pool]
-        self._evaluation, self._novelty = evaluation, novelty
+        self._evaluation, self._novelty, self._paraphrases = evaluation, novelty, paraphrases
 
     def object(self, candidate: Candidate, novel: bool = True) -> Objection | None:
         """The first objection. With `novel`, the candidate's first question is compared with all that was taken."""
@@ -73,10 +80,14 @@ class Gates:
         self._taken.append(_letters(candidate.messages[0]["content"]))
 
     def _leak(self, texts: Texts) -> Objection | None:
-        if self._evaluation is None:
-            return None
-        (found,) = self._evaluation.find(["\n".join(texts.own)])
-        return Objection(Rejection.EVALUATION_SET, f"{found[0].item.set}:{found[0].item.id}, {found[0].share}") if found else None
+        if self._evaluation is not None:
+            (found,) = self._evaluation.find(["\n".join(texts.own)])
+            if found:
+                return Objection(Rejection.EVALUATION_SET, f"{found[0].item.set}:{found[0].item.id}, {found[0].share}")
+        for question, answer in zip(texts.questions, texts.answers, strict=False) if self._paraphrases is not None else ():
+            if (like := self._paraphrases.find(question, answer)) is not None:
+                return Objection(Rejection.EVALUATION_SET, f"{like.item.set}:{like.item.id} in other words, {like.score:.2f}")
+        return None
 
     def _novel(self, question: str) -> Objection | None:
         letters = _letters(question)

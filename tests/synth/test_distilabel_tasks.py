@@ -14,22 +14,14 @@ from tests.synth.conftest import Endpoint
 
 def test_a_pipeline_over_the_seeds(serve: Callable[..., Endpoint], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "hf"))
-    from distilabel.models import OpenAILLM
-    from distilabel.pipeline import Pipeline
-    from distilabel.steps import LoadDataFromDicts
-
-    from synth.distilabel_tasks import task_class
+    from synth.example_pipeline import pipeline
 
     seeds: list[dict[str, Any]] = [seed.model_dump() for seed in load(bundled_paths())][:12]
     endpoint = serve()
-    with Pipeline(name="seeds", cache_dir=str(tmp_path / "cache")) as pipeline:
-        rows = LoadDataFromDicts(data=seeds, batch_size=6)
-        llm = OpenAILLM(base_url=endpoint.url, api_key="none", model="counting", generation_kwargs={"max_new_tokens": 500})
-        paraphrase = task_class("paraphrase")(name="paraphrase", llm=llm, input_batch_size=6, output_mappings={"question": "new_question"})
-        rows >> paraphrase
-    made = pipeline.run(use_cache=False)["default"]["train"]
-    assert len(made) == 12 and all(made["new_question"]) and len(endpoint.asked()) == 12
-    assert made[0]["distilabel_metadata"]["raw_input_paraphrase"][1]["content"].startswith("請用「換句話說」的方式")
+    made = pipeline(endpoint.url, "counting", str(tmp_path / "cache"), seeds).run(use_cache=False)["default"]["train"]
+    assert len(made) == 12 and all(made["new_question"]) and len(endpoint.asked()) == 24
+    assert {row["id"] for row in made} == {seed["id"] for seed in seeds}
+    assert all(3 <= row[name] <= 5 for row in made for name in ("correct", "fluent", "taiwanese", "helpful"))
 
 
 def test_inputs_outputs_template_and_answers_out_of_form() -> None:
