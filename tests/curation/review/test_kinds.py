@@ -30,7 +30,8 @@ def test_each_kind_is_whole(name: str) -> None:
 def test_guidelines_are_taiwans_and_name_every_question_and_answer(name: str) -> None:
     text = guidelines(name)
     assert 300 < len(text) < 10_000  # Argilla's limit
-    assert "|" in text  # examples stand in tables
+    assert "\n  - " in text  # examples stand below what they show
+    assert "|" not in text  # Argilla's page leaves no gap between the cells of a table
     decisive = kind(name).question(kind(name).decisive)
     for label in decisive.options.values():
         assert label.removeprefix("A ").removeprefix("B ") in text or label[:1] in text, label

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,61 +10,13 @@ import pytest
 from curation.argilla_plugin.twllm_argilla import throttle
 from curation.server.instance import Instance
 from tests.curation.server import dataset
-
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
+from tests.curation.visit import Visit, chromium
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Chromium of this machine. Absent: a skip on a laptop, a failure under CI."""
-    path = shutil.which("chromium")
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        path = None
-    if path is None:
-        message = "no chromium on the path, or no playwright; install both to run this test"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=FLAGS)
+    with chromium() as running:
         yield running
-        running.close()
-
-
-class Visit:
-    """A window with all that its pages asked for or complained about."""
-
-    def __init__(self, browser: Any, server: Instance) -> None:
-        self.server = server
-        self.context = browser.new_context()
-        self.page = self.context.new_page()
-        self.page.set_default_timeout(30_000)
-        self.requests: list[str] = []
-        self.complaints: list[str] = []
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("console", lambda message: message.type == "error" and self.complaints.append(message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-
-    def log_in(self, name: str, password: str) -> None:
-        self.page.goto(f"{self.server.url}/sign-in")
-        self.page.get_by_label("Username").fill(name)
-        self.page.get_by_label("Password").fill(password)
-        self.page.get_by_role("button", name="Sign in").click()
-
-    def left(self) -> list[str]:
-        """Requests for anything outside."""
-        inside = (f"{self.server.url}/", "data:", "blob:")
-        return [url for url in self.requests if not url.startswith(inside)]
 
 
 @pytest.fixture
