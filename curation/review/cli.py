@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 Name = Annotated[str, typer.Argument(help="Name of the review.", metavar="NAME")]
 Home = Annotated[str | None, typer.Option("--home", help="Folder of the review server and of what was pulled.", metavar="FOLDER")]
 Url = Annotated[str | None, typer.Option("--url", help="A server elsewhere; its owner's key is in TWLLM_REVIEW_API_KEY.", metavar="URL")]
+Insecure = Annotated[bool, typer.Option("--insecure", help="Let the key go to --url over plain http, outside this machine, too.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 LINE_SECONDS = 5.0
 SHOWN = 5  # quarantined rows that are printed
@@ -38,6 +39,7 @@ def push(
     adopt: Annotated[bool, typer.Option("--adopt", help="Take over what a home pushed that is lost; give the same files.")] = False,
     home: Home = None,
     url: Url = None,
+    insecure: Insecure = False,
     as_json: AsJson = False,
 ) -> None:
     """Put a dataset before people. Personal data is replaced first. Interrupted, the same command goes on."""
@@ -58,7 +60,7 @@ def push(
 
     chosen = name or re.sub(r"[^a-z0-9_-]+", "-", stem(dataset).lower()).strip("-_") or "review"
     place = instance.home(home).path
-    found = send(door(home, url), place, dataset, chosen, kind, overlap, gold, gold_share, annotators, suggest, adopt, note)
+    found = send(door(home, url, insecure), place, dataset, chosen, kind, overlap, gold, gold_share, annotators, suggest, adopt, note)
     if as_json:
         _print(found)
         return
@@ -77,8 +79,9 @@ def push(
         print(f"  and {len(told) - SHOWN:,} more; --json lists them")
     if found.answers < 2:
         print("one annotator: agreement cannot be measured, and without it nothing is exported but with --accept-low-agreement")
+    print("annotators begin here:")
     for link in found.links:
-        print(link)
+        print(f"  {link.who:<9}  {link.url}")
 
 
 def pull(
@@ -86,6 +89,7 @@ def pull(
     watch: Annotated[bool, typer.Option("--watch", help="Go on until interrupted; webhooks wake it.")] = False,
     home: Home = None,
     url: Url = None,
+    insecure: Insecure = False,
     as_json: AsJson = False,
 ) -> None:
     """Bring home what people answered. Every version is kept; nothing is taken twice."""
@@ -110,9 +114,9 @@ def pull(
             print(f"  {found.strangers:,} records on the server are not of this review and are left alone")
 
     if watch:
-        watching.watch(door(home, url), place, name, told, Event())
+        watching.watch(door(home, url, insecure), place, name, told, Event())
     else:
-        told(fetch(door(home, url), place, name))
+        told(fetch(door(home, url, insecure), place, name))
 
 
 def agreement(name: Name, home: Home = None, as_json: AsJson = False) -> None:
@@ -131,11 +135,11 @@ def agreement(name: Name, home: Home = None, as_json: AsJson = False) -> None:
             value = (
                 "one answer throughout"
                 if row.uniform
-                else "not measured"
+                else "not measured: nothing was answered twice"
                 if row.alpha is None
                 else f"{row.alpha:.3f} ({row.low:.3f} to {row.high:.3f})"
             )
-            mark = "  TOO LOW" if row.question in low else ""
+            mark = "  TOO LOW" if row.question in low and row.alpha is not None else ""
             print(f"{row.question:<16} alpha {value}, {row.records:,} records, {row.answers:,} answers{mark}")
         for person in found.gold:
             share = person.all
@@ -148,13 +152,13 @@ def agreement(name: Name, home: Home = None, as_json: AsJson = False) -> None:
     raise typer.Exit(1 if low else 0)
 
 
-def adjudicate(name: Name, home: Home = None, url: Url = None, as_json: AsJson = False) -> None:
+def adjudicate(name: Name, home: Home = None, url: Url = None, insecure: Insecure = False, as_json: AsJson = False) -> None:
     """Put what people disagree on before one who decides; `pull` brings the decisions home."""
     from curation.review.adjudicate import adjudicate as decide
     from curation.review.client import door
     from curation.server import instance
 
-    found = decide(door(home, url), instance.home(home).path, name)
+    found = decide(door(home, url, insecure), instance.home(home).path, name)
     if as_json:
         _print(found._asdict())
         return

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -25,20 +27,43 @@ class Door(NamedTuple):
     workspace: str
 
 
-def door(home: str | None, url: str | None) -> Door:
+def door(home: str | None, url: str | None, insecure: bool = False) -> Door:
     """The server of a home as its owner, or the one at `url` with the key in TWLLM_REVIEW_API_KEY.
 
-    Raises UserError where neither is to be had.
+    Raises UserError where neither is to be had, and where the key would cross a network in clear and `insecure` is not set.
     """
     if url is None:
         found = instance.load(home)
         return Door(found.url, found.owner.api_key, found.workspace)
-    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc:
-        raise UserError(f"--url {url!r}: is no http or https address. Correct it.")
+    scheme, host = _parts(url)
+    if scheme == "http" and not insecure and not _is_this_machine(host):
+        raise UserError(
+            f"--url {url}: the API key and all records would cross the network in clear. "
+            "Use https, or an SSH tunnel to this machine; or give --insecure where the network is trusted."
+        )
     key = os.environ.get(KEY_ENV, "")
     if not key:
         raise UserError(f"--url {url}: needs an owner's API key in the environment variable {KEY_ENV}. Set it.")
     return Door(url.rstrip("/"), key, os.environ.get(WORKSPACE_ENV) or instance.WORKSPACE)
+
+
+def _parts(url: str) -> tuple[str, str]:
+    """Scheme and host; what programs read differently (an @ or a backslash before the host) is no address."""
+    try:
+        found = urlsplit(url)
+        scheme, host = found.scheme, found.hostname or ""
+    except ValueError:
+        scheme, host = "", ""
+    if scheme not in ("http", "https") or not host or re.search(r"[@\\\s]", url):
+        raise UserError(f"--url {url!r}: is no http or https address. Correct it.")
+    return scheme, host
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 class Client:

@@ -27,6 +27,13 @@ SEED = 20261130
 OVERLAP, GOLD_SHARE = 0.2, 0.05
 
 
+class Link(NamedTuple):
+    """Where somebody begins: `who` is "everybody" or a lane."""
+
+    who: str
+    url: str
+
+
 class Options(NamedTuple):
     """How a review was set up. They stay as they were at the first push."""
 
@@ -55,7 +62,7 @@ class Pushed(NamedTuple):
     redacted: dict[str, int]
     suggestions: int
     answers: int  # that complete a shared record
-    links: list[str]
+    links: list[Link]
 
 
 def push(
@@ -231,13 +238,14 @@ def _payload(record: Record, ids: dict[str, str]) -> dict[str, Any]:
     return {"external_id": record.id, "fields": record.shown["fields"], "metadata": metadata, "suggestions": suggestions}
 
 
-def _links(client: Client, store: Store, options: Options) -> list[str]:
+def _links(client: Client, store: Store, options: Options) -> list[Link]:
     """Where the annotators begin: the shared records, and each one's lane of the others, most informative first."""
     order = "metadata.priority.desc"
     links = []
     if dataset := store.fact("dataset:shared"):
-        links.append(f"{client.door.url}/dataset/{dataset}/annotation-mode?{urlencode({'sort': order})}")
+        links.append(Link("everybody", f"{client.door.url}/dataset/{dataset}/annotation-mode?{urlencode({'sort': order})}"))
     if dataset := store.fact("dataset:single"):
         for lane in range(1, options.annotators + 1):
-            links.append(f"{client.door.url}/dataset/{dataset}/annotation-mode?{urlencode({'metadata': f'lane.{lane}', 'sort': order})}")
+            filtered = urlencode({"metadata": f"lane.{lane}", "sort": order})
+            links.append(Link(f"lane {lane}", f"{client.door.url}/dataset/{dataset}/annotation-mode?{filtered}"))
     return links
