@@ -30,10 +30,18 @@ bench: $(VENV)/bench.stamp
 	$(BIN)/python -m benchmarks.classifiers
 	$(BIN)/python -m benchmarks.semantic
 	$(BIN)/python -m benchmarks.synth_gates
+	$(BIN)/python -m benchmarks.gate_cards
+	$(BIN)/python -m benchmarks.paraphrase_gate
+	$(BIN)/python -m benchmarks.planted_terms
 	$(BIN)/python -m benchmarks.synth_throughput
+	$(BIN)/python -m benchmarks.review_server --build
+	$(BIN)/python -m benchmarks.review_search
+	$(BIN)/python -m benchmarks.review_cycle
 
 docs: $(VENV)/dev.stamp
 	$(BIN)/python -m docs.figures
+	$(BIN)/python -m benchmarks.gate_cards --docs
+	$(BIN)/python -m benchmarks.review_search --docs
 
 wheel: $(VENV)/dev.stamp
 	$(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
