@@ -15,7 +15,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 from factory.errors import UserError
 from synth import ledger
@@ -27,7 +28,7 @@ from synth.request import Request
 
 AT_ONCE = 4  # batches that are under way
 MOST_BYTES = 100_000_000  # of one input file; the API takes 200 MB
-PATH = "/v1/chat/completions"
+PATH: Final = "/v1/chat/completions"
 NAME = "twllm"  # of the metadata that holds a batch's digest
 OVER = ("completed", "expired", "failed", "cancelled")
 UNKNOWN_ANSWER = 1_000  # tokens that an answer is taken for against the cap where the recipe sets no max_tokens
@@ -133,7 +134,7 @@ class _Batches:
                 input_file_id=file.id,
                 endpoint=PATH,
                 completion_window="24h",
-                metadata={NAME: digest},  # type: ignore[arg-type]
+                metadata={NAME: digest},
             ),
             once=True,
         )
@@ -145,7 +146,7 @@ class _Batches:
         """Waits until one of the batches is over, and puts its answers into the ledger."""
         while True:
             for event in under_way:
-                state = self._asked(lambda event=event: self._client.batches.retrieve(event.id))
+                state = self._asked(partial(self._client.batches.retrieve, event.id))
                 if state.status in OVER:
                     self._end(event, state)
                     return

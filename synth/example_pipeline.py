@@ -41,5 +41,5 @@ def pipeline(url: str, model: str, folder: str, seeds: Sequence[dict[str, Any]] 
 if __name__ == "__main__":
     if len(sys.argv) != 4:
         raise SystemExit(__doc__)
-    made = pipeline(*sys.argv[1:]).run(use_cache=False)
+    made = pipeline(sys.argv[1], sys.argv[2], sys.argv[3]).run(use_cache=False)
     print(made["default"]["train"].to_pandas().to_json(orient="records", lines=True, force_ascii=False))

@@ -7,7 +7,8 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from functools import partial
+from typing import IO, Any, NamedTuple
 
 from factory import __version__, manifest, storage
 from factory.errors import UserError
@@ -60,7 +61,7 @@ def export(folders: Sequence[str], output: str, chosen: str | None = None) -> Ex
                         digest.update(line)
                         yield line
 
-            storage.atomic_write(f"{output}/{name}.jsonl", lambda stream, rows=rows: stream.writelines(rows()))
+            storage.atomic_write(f"{output}/{name}.jsonl", partial(_write, rows()))
             counts[name], digests[f"{name}.jsonl"] = len(seen), digest.hexdigest()
         if wanted is not None and (missing := len(wanted) - counts["sft"]):
             raise UserError(f"{chosen}: {missing:,} of its rows are in none of the runs. Name the runs that they were selected from.")
@@ -73,6 +74,10 @@ def export(folders: Sequence[str], output: str, chosen: str | None = None) -> Ex
         storage.atomic_write_text(f"{output}/README.md", _card(os.path.basename(os.path.abspath(output)), facts))
         storage.atomic_write_text(f"{output}/manifest.json", json.dumps(facts, ensure_ascii=False, indent=1) + "\n")
     return Exported(counts["sft"], counts["preferences"], dict(left))
+
+
+def _write(lines: Iterator[bytes], stream: IO[bytes]) -> None:
+    stream.writelines(lines)
 
 
 def _run(folder: str, file: str, may_lack: bool) -> Iterator[dict[str, Any]]:

@@ -123,7 +123,8 @@ class Ledger:
             chunk = list(keys[start : start + 500])
             asked = _FIND.format(",".join("?" * len(chunk)))
             for row in self._connection.execute(asked, chunk):
-                call = Call(*row[:6], Decimal(row[6]), *row[7:])
+                key, status, model, text, prompt, completion, charged, finished, finish = row
+                call = Call(key, status, model, text, prompt, completion, Decimal(charged), finished, finish)
                 if found.get(call.key) is None or found[call.key].status != ANSWERED:
                     found[call.key] = call
         return found

@@ -56,6 +56,15 @@ class Estimate(NamedTuple):
     completion_tokens: int
     cost: Decimal
 
+    def plus(self, other: Estimate) -> Estimate:
+        """Both together."""
+        return Estimate(
+            self.requests + other.requests,
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.cost + other.cost,
+        )
+
 
 def estimate(
     requests: Sequence[Request],

@@ -109,7 +109,7 @@ def foresee(plan: Plan) -> tuple[Estimate, bool]:
                     more *= 1 - (rows.reasons["judge"] - turned) / max(1, len(used))
                 elif TASKS[stage.task].gives_pairs:
                     more += (len(missing) + extra) * ((rows.pairs - before) / len(used) if used else 1.0)
-                total = Estimate(*(mine + its for mine, its in zip(total, part, strict=True)))
+                total = total.plus(part)
         finally:
             rows.close()
     return total, guess

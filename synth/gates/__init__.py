@@ -84,9 +84,10 @@ class Gates:
             (found,) = self._evaluation.find(["\n".join(texts.own)])
             if found:
                 return Objection(Rejection.EVALUATION_SET, f"{found[0].item.set}:{found[0].item.id}, {found[0].share}")
-        for question, answer in zip(texts.questions, texts.answers, strict=False) if self._paraphrases is not None else ():
-            if (like := self._paraphrases.find(question, answer)) is not None:
-                return Objection(Rejection.EVALUATION_SET, f"{like.item.set}:{like.item.id} in other words, {like.score:.2f}")
+        if self._paraphrases is not None:
+            for question, answer in zip(texts.questions, texts.answers, strict=False):
+                if (like := self._paraphrases.find(question, answer)) is not None:
+                    return Objection(Rejection.EVALUATION_SET, f"{like.item.set}:{like.item.id} in other words, {like.score:.2f}")
         return None
 
     def _novel(self, question: str) -> Objection | None:

@@ -57,8 +57,7 @@ def figures(text: str, every: bool = False) -> Iterator[str]:
     text = _LOOSE.sub(" ", text)
     for found in _ARABIC.finditer(text):
         digits = found[1].replace(",", "")
-        value = float(digits) * _GROUPS.get(found[2] or "", 1)
-        yield f"{value:.10g}"
+        yield f"{float(digits) * _GROUPS.get(found[2] or '', 1):.10g}"
     for found in _CHINESE.finditer(text):
         written, fraction, after = found[1], found[2], found[3]
         counted = after and (after in _UNITS or _RANGE.match(text, found.end()))
