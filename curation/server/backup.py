@@ -1,4 +1,5 @@
-"""A server's records, answers, accounts and keys in one file, and back. Redis holds only hints on their way and is left out.
+"""A server's records, answers, accounts and keys in one file with what its reviews keep beside it, and back. Redis holds only hints
+on their way and is left out.
 
 The file is a tar in Zstandard: manifest.json, then the files that it names. It opens the server to whoever has it, so it is 0600.
 """
@@ -9,6 +10,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import secrets
 import shutil
 import sqlite3
@@ -26,10 +28,13 @@ from curation.server import environment, health
 from curation.server.instance import Home, read_accounts, read_settings, secret_of, write_private, write_settings
 from factory.errors import UserError
 
-FORMAT = 1
+FORMAT = 2
+READABLE = (1, 2)  # a backup of format 1 holds nothing of reviews
 MANIFEST = "manifest.json"
 PRIVATE = ("secrets.json", "accounts.json", "instance.json")
 DATABASE = "argilla.db"
+PSEUDONYMS = "pseudonyms.key"
+_REVIEW = re.compile(r"reviews/[a-z0-9][a-z0-9_-]{0,99}/review\.sqlite")
 MAX_SMALL_BYTES = 1 << 20  # an account is 130 bytes
 _BLOCK = tarfile.BLOCKSIZE
 _PIECE = 1 << 20
@@ -39,12 +44,14 @@ class Saved(NamedTuple):
     path: str
     bytes: int
     database_bytes: int
+    reviews: int
 
 
 def save(place: Home, target: Path) -> Saved:
-    """Writes the backup, whole or not at all; the server may run meanwhile.
+    """Writes the backup, whole or not at all; the server may run meanwhile, and pushes and pulls.
 
-    Raises UserError where there is nothing to save, or the file is there already.
+    Reviews are copied before the server's database, so that whatever they have as pushed is in it; what the database has beyond
+    that, the next push and pull find. Raises UserError where there is nothing to save, or the file is there already.
     """
     if read_settings(place) is None or not place.database.exists():
         raise UserError(f"no review server in {place.path} to back up; choose its folder with --home")
@@ -57,11 +64,12 @@ def save(place: Home, target: Path) -> Saved:
     for left in place.path.glob(".backup.*"):  # by one that was killed
         shutil.rmtree(left)
     with tempfile.TemporaryDirectory(prefix=".backup.", dir=place.path) as folder:
-        copy = Path(folder) / DATABASE
-        with closing(sqlite3.connect(f"{place.database.as_uri()}?mode=ro", uri=True)) as live, closing(sqlite3.connect(copy)) as saved:
-            live.backup(saved)
-            saved.execute("PRAGMA journal_mode = DELETE")
-        files = {DATABASE: copy, **{name: place.path / name for name in PRIVATE}}
+        databases = [*sorted(path.relative_to(place.path).as_posix() for path in place.path.glob("reviews/*/review.sqlite")), DATABASE]
+        files: dict[str, Path] = {}
+        for number, member in enumerate(databases):
+            files[member] = _copied(place.path / member, Path(folder) / str(number))
+        names = [*PRIVATE, *([PSEUDONYMS] if (place.path / PSEUDONYMS).exists() else [])]
+        files = {DATABASE: files.pop(DATABASE), **{name: place.path / name for name in names}, **files}
         manifest = {
             "format": FORMAT,
             "argilla": environment.ARGILLA,
@@ -84,14 +92,27 @@ def save(place: Home, target: Path) -> Saved:
             os.replace(name, target)
         finally:
             Path(name).unlink(missing_ok=True)
-        return Saved(str(target), target.stat().st_size, copy.stat().st_size)
+        return Saved(str(target), target.stat().st_size, files[DATABASE].stat().st_size, len(databases) - 1)
+
+
+def _copied(live: Path, copy: Path) -> Path:
+    """A consistent copy of a database that others may be writing to, what lies in its write-ahead log included, in one file."""
+    with closing(sqlite3.connect(f"{live.as_uri()}?mode=ro", uri=True)) as opened, closing(sqlite3.connect(copy)) as saved:
+        try:
+            opened.backup(saved)
+            saved.execute("PRAGMA journal_mode = DELETE")
+        except sqlite3.OperationalError:  # a full disk, which is no fault of the file's
+            raise
+        except sqlite3.DatabaseError as error:
+            raise UserError(f"{live} cannot be read ({error}); restore the folder from an earlier backup, or move the file away") from None
+    return copy
 
 
 def restore(place: Home, source: Path, force: bool = False) -> str | None:
     """Makes the folder from a backup; with `force` what was there is set aside, and its new name returned.
 
-    The archive is not trusted: only the four files, as plain files, in bounded size, with the sums that its manifest states; nothing
-    is put in place before all of it is right. Raises UserError, naming what is wrong.
+    The archive is not trusted: only files that a backup of ours holds, as plain files, in bounded size, with the sums that its manifest
+    states; nothing is put in place before all of it is right. Raises UserError, naming what is wrong.
     """
     if not source.is_file():
         raise UserError(f"{source} is no file; name a backup that `twllm review backup` wrote")
@@ -102,7 +123,10 @@ def restore(place: Home, source: Path, force: bool = False) -> str | None:
     made = Home(Path(tempfile.mkdtemp(prefix=f".{place.path.name}.", dir=place.path.parent)))
     try:
         _unpack(source, made.path)
-        _check_database(made.database, source)
+        _check_database(made.database, source, "Argilla's", ("users", "alembic_version"))
+        for review in made.path.glob("reviews/*/review.sqlite"):
+            _check_database(review, source, "a review's", ("fact", "record", "response"))
+        _check_pseudonyms(made.path / PSEUDONYMS, source)
         settings = read_settings(made)
         everyone = read_accounts(made)
         if settings is None:
@@ -141,16 +165,19 @@ def _unpack(source: Path, folder: Path) -> None:
             for name, size in members:
                 if name not in stated or (folder / name).exists():
                     raise UserError(f"{source} holds {name!r}, which no backup of ours does; nothing was restored")
-                limit = health.free_bytes(folder) - health.FREE_BYTES if name == DATABASE else MAX_SMALL_BYTES
+                is_database = name == DATABASE or _REVIEW.fullmatch(name)
+                limit = health.free_bytes(folder) - health.FREE_BYTES if is_database else MAX_SMALL_BYTES
                 if size != stated[name]["bytes"] or size > limit:
                     raise UserError(f"{source}: {name} is {size:,} bytes, more than fits or not as stated; nothing was restored")
+                for parent in reversed((folder / name).relative_to(folder).parents[:-1]):
+                    (folder / parent).mkdir(mode=0o700, exist_ok=True)
                 _copy(stream, size, folder / name)
                 _skip(stream, size)
                 if _sha256(folder / name) != stated[name]["sha256"]:
                     raise UserError(f"{source}: {name} is damaged, its SHA-256 is not the one stated; nothing was restored")
     except (zstandard.ZstdError, tarfile.HeaderError, EOFError, UnicodeDecodeError) as error:
         raise UserError(f"{source} is damaged or no backup of a review server ({error}); nothing was restored") from None
-    if missing := [name for name in (DATABASE, *PRIVATE) if not (folder / name).exists()]:
+    if missing := [name for name in stated if not (folder / name).exists()]:
         raise UserError(f"{source} lacks {', '.join(missing)}; nothing was restored")
 
 
@@ -169,27 +196,34 @@ def _stated(manifest: bytes, source: Path) -> dict[str, Any]:
     try:
         found = json.loads(manifest)
         files, version = found["files"], (found["format"], found["argilla"])
-        right = set(files) == {DATABASE, *PRIVATE} and all(set(file) == {"bytes", "sha256"} for file in files.values())
+        extra = {*files} - {DATABASE, *PRIVATE}
+        right = {DATABASE, *PRIVATE} <= {*files} and all(set(file) == {"bytes", "sha256"} for file in files.values())
+        right = right and all(name == PSEUDONYMS or _REVIEW.fullmatch(name) for name in extra)
     except (ValueError, KeyError, TypeError, RecursionError):
         raise UserError(f"{source}: its {MANIFEST} cannot be read; nothing was restored") from None
-    if version != (FORMAT, environment.ARGILLA):
+    if version[0] not in READABLE or version[1] != environment.ARGILLA:
         raise UserError(f"{source} is a backup of Argilla {version[1]} in format {version[0]}; this is {environment.ARGILLA} and {FORMAT}")
     if not right:
         raise UserError(f"{source}: its {MANIFEST} names other files than a backup holds; nothing was restored")
     return dict(files)
 
 
-def _check_database(database: Path, source: Path) -> None:
+def _check_database(database: Path, source: Path, whose: str, tables: tuple[str, ...]) -> None:
     try:
         with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro&immutable=1", uri=True)) as opened:
             opened.execute("PRAGMA trusted_schema = OFF")
             verdict = opened.execute("PRAGMA quick_check(1)").fetchone()[0]
-            opened.execute("SELECT count(*) FROM users").fetchone()
-            opened.execute("SELECT version_num FROM alembic_version").fetchone()
+            for table in tables:
+                opened.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608 - names are our own
     except sqlite3.DatabaseError as error:
-        raise UserError(f"{source}: its database is not Argilla's ({error}); nothing was restored") from None
+        raise UserError(f"{source}: its {database.name} is not {whose} ({error}); nothing was restored") from None
     if verdict != "ok":
-        raise UserError(f"{source}: its database is damaged ({verdict}); nothing was restored")
+        raise UserError(f"{source}: its {database.name} is damaged ({verdict}); nothing was restored")
+
+
+def _check_pseudonyms(path: Path, source: Path) -> None:
+    if path.exists() and not re.fullmatch(rb"[0-9a-f]{64}", path.read_bytes()):
+        raise UserError(f"{source}: its {PSEUDONYMS} is no key; nothing was restored")
 
 
 def _exactly(stream: IO[bytes], size: int) -> bytes:

@@ -137,14 +137,15 @@ def account(
 
 
 def backup(file: Annotated[Path, typer.Argument(help="Where to write it, as .tar.zst.")], home: HOME = None, as_json: JSON = False) -> None:
-    """Write records, answers, accounts and keys into one file; the server may run. Whoever has it can log in."""
+    """Write records, answers, accounts, keys and reviews into one file; the server may run. Whoever has it can log in."""
     from curation.server import instance, lifecycle
 
     saved = lifecycle.save_backup(instance.home(home), file, _say)
     if as_json:
         _print_json(saved._asdict())
     else:
-        print(f"Saved {saved.path} ({saved.bytes / 1e6:,.1f} MB). It holds passwords and keys: keep it as you would keep those.")
+        reviews = f", with {saved.reviews} review{'s' if saved.reviews > 1 else ''}" if saved.reviews else ""
+        print(f"Saved {saved.path} ({saved.bytes / 1e6:,.1f} MB{reviews}). It holds passwords and keys: keep it as you would keep those.")
 
 
 def restore(

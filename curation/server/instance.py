@@ -17,7 +17,7 @@ LOOPBACK = "127.0.0.1"
 WORKSPACE = "review"
 OWNER = "owner"
 AUTH_KEY_BYTES = 32
-_OURS = {"accounts.json", "instance.json", "lock", "logs", "redis", "run", "secrets.json", "tmp"}
+_OURS = {"accounts.json", "instance.json", "lock", "logs", "pseudonyms.key", "redis", "reviews", "run", "secrets.json", "tmp"}
 _NOT_IN_URL = re.compile(r"[?#%\x00-\x1f\x7f]")
 _LETTERS_AND_DIGITS = string.ascii_letters + string.digits
 

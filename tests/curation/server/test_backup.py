@@ -17,6 +17,7 @@ import pytest
 import requests
 import zstandard
 
+from curation.review.store import Pseudonyms, Record, Store
 from curation.server import backup, instance, lifecycle
 from curation.server.accounts import Asked
 from curation.server.instance import Home, Instance
@@ -94,6 +95,52 @@ def test_a_tar_program_reads_it(place: Home, tmp_path: Path) -> None:
         assert archive.getnames() == [backup.MANIFEST, backup.DATABASE, *backup.PRIVATE]
 
 
+def _record(name: str) -> Record:
+    return Record(name, "single", 0, 1.0, "1", "health", False, None, {"id": name}, {"fields": {}})
+
+
+def test_reviews_go_with_it_while_they_are_written(place: Home, tmp_path: Path) -> None:
+    """What a review's file has only in its write-ahead log is saved, and what is not committed is not."""
+    longest = "a" * 100
+    key = Pseudonyms(place.path).of("somebody")
+    stores = [Store(place.path, name, make=True) for name in ("noodles", longest)]
+    for store in stores:
+        with store.change():
+            store.add_records([_record("committed")])
+    assert (place.path / "reviews" / "noodles" / "review.sqlite-wal").stat().st_size > 0
+    with stores[0].change():
+        stores[0].add_records([_record("in the middle")])
+        saved = backup.save(place, tmp_path / "saved.tar.zst")
+    for store in stores:
+        store.close()
+    assert saved.reviews == 2
+    other = Home(tmp_path / "other")
+    backup.restore(other, tmp_path / "saved.tar.zst")
+    for name in ("noodles", longest):
+        store = Store(other.path, name)
+        assert list(store.record_ids()) == ["committed"]
+        store.close()
+        assert stat.S_IMODE((other.path / "reviews" / name).stat().st_mode) == 0o700
+        assert stat.S_IMODE((other.path / "reviews" / name / "review.sqlite").stat().st_mode) == 0o600
+    assert Pseudonyms(other.path).of("somebody") == key
+
+
+def test_a_review_that_cannot_be_read_is_told(place: Home, tmp_path: Path) -> None:
+    broken = place.path / "reviews" / "broken" / "review.sqlite"
+    broken.parent.mkdir(parents=True)
+    broken.write_bytes(b"no database" * 1_000)
+    with pytest.raises(UserError, match=r"broken/review\.sqlite cannot be read"):
+        backup.save(place, tmp_path / "saved.tar.zst")
+    assert not (tmp_path / "saved.tar.zst").exists()
+
+
+def test_a_backup_of_the_first_format_is_read(place: Home, tmp_path: Path) -> None:
+    content = _content(place)
+    assert json.loads(content[backup.MANIFEST])["format"] == 1
+    backup.restore(Home(tmp_path / "other"), _pack(tmp_path / "first.tar.zst", content, lambda member: None))
+    assert instance.read_accounts(Home(tmp_path / "other")) == instance.read_accounts(place)
+
+
 def test_a_backup_is_never_written_over(place: Home, tmp_path: Path) -> None:
     (tmp_path / "there").write_text("mine")
     with pytest.raises(UserError, match="is there already"):
@@ -137,6 +184,22 @@ def _extended(member: tarfile.TarInfo) -> None:
 HOSTILE: dict[str, tuple[Callable[[Content], Content], Callable[[tarfile.TarInfo], None], str]] = {
     "a path outside": (lambda c: _renamed(c, "secrets.json", "../secrets.json"), _as_is, "which no backup of ours does"),
     "an absolute path": (lambda c: _renamed(c, "secrets.json", "/tmp/secrets.json"), _as_is, "which no backup of ours does"),
+    "a review's path outside": (lambda c: _stating(c, "reviews/../review.sqlite", b""), _as_is, "names other files"),
+    "a review deeper": (lambda c: _stating(c, "reviews/a/b/review.sqlite", b""), _as_is, "names other files"),
+    "a file that nobody stated": (lambda c: {**c, "reviews/a/review.sqlite": b""}, _as_is, "which no backup of ours does"),
+    "a review that is none": (lambda c: _stating(c, "reviews/a/review.sqlite", b""), _as_is, "review.sqlite is not a review's"),
+    "a review that is another database": (
+        lambda c: _stating(c, "reviews/a/review.sqlite", c["argilla.db"]),
+        _as_is,
+        "review.sqlite is not a review's",
+    ),
+    "a review that is not there": (
+        lambda c: {n: d for n, d in _stating(c, "reviews/a/review.sqlite", b"").items() if n != "reviews/a/review.sqlite"},
+        _as_is,
+        "lacks reviews/a/review.sqlite",
+    ),
+    "a key of another form": (lambda c: _stating(c, "pseudonyms.key", b"../../x"), _as_is, "pseudonyms.key is no key"),
+    "a huge key": (lambda c: _stating(c, "pseudonyms.key", b"0" * (2 << 20)), _as_is, "more than fits"),
     "another file": (lambda c: {**c, "oauth.yaml": b"x"}, _as_is, "which no backup of ours does"),
     "no manifest": (lambda c: {n: d for n, d in c.items() if n != backup.MANIFEST}, _as_is, "does not begin with manifest.json"),
     "a file less": (lambda c: {n: d for n, d in c.items() if n != "accounts.json"}, _as_is, "lacks accounts.json"),
@@ -151,7 +214,7 @@ HOSTILE: dict[str, tuple[Callable[[Content], Content], Callable[[tarfile.TarInfo
     "a torn database": (
         lambda c: _restated(c, **{"argilla.db": _torn(c["argilla.db"])}),
         lambda m: None,
-        "database is (damaged|not Argilla's)",
+        r"argilla\.db is (damaged|not Argilla's)",
     ),
     "accounts of another form": (lambda c: _restated(c, **{"accounts.json": b"[1]"}), _as_is, "lacks its accounts"),
     "settings of another form": (lambda c: _restated(c, **{"instance.json": b"[]"}), _as_is, "states no port"),
@@ -159,6 +222,13 @@ HOSTILE: dict[str, tuple[Callable[[Content], Content], Callable[[tarfile.TarInfo
     "another version": (lambda c: {**c, backup.MANIFEST: c[backup.MANIFEST].replace(b"2.8.0", b"9.0.0")}, _as_is, "Argilla 9.0.0"),
     "a manifest of another form": (lambda c: {**c, backup.MANIFEST: b"[" * 100_000}, _as_is, "cannot be read"),
 }
+
+
+def _stating(content: Content, name: str, data: bytes) -> Content:
+    """With one file more, which the manifest names."""
+    manifest = json.loads(content[backup.MANIFEST])
+    manifest["files"][name] = {}
+    return _restated(content | {backup.MANIFEST: json.dumps(manifest).encode()}, **{name: data})
 
 
 def _renamed(content: Content, old: str, new: str) -> Content:
