@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
+STARTS = 200  # opening brackets that are tried
 _FENCE = re.compile(r"^```(?:json)?\s*|\s*```$", re.MULTILINE)
+_STRAY = re.compile(r"""(["\]}])\s*[,，.。、;；]+(?=\s*[}\]])""")  # a comma or stop before a closing bracket
 _LABEL = re.compile(r"^[ \t*#>-]*(問題|問|回答|答|使用者|助理)[* \t]*[：:][* \t]*", re.MULTILINE)
 _ROLE = {"問題": "question", "問": "question", "回答": "answer", "答": "answer", "使用者": "user", "助理": "assistant"}
 _FIELD = re.compile(r"^[ \t*-]*([a-z]+)(?:（[^）\n]*）|\([^)\n]*\))?[* \t]*[：:][* \t]*([^\n]*)$", re.MULTILINE)
+_NAMES = "問題|問句|題目|回答|答案|解答|原文|內容|理由|question|answer|content|spans?|reason|text|string"
 _PLACEHOLDER = re.compile(
-    r"[\s<\[（(「『{]*(?:新的)?(?:問題|問句|回答|答案|較差的回答|原文|內容|理由|question|answer|content|spans?|reason|text|string|[.…。·]+|[xX]{2,}|[○〇]{2,})?"
-    r"[\s>\]）)」』}。.：:]*",
-    re.IGNORECASE,
+    rf"""[\s<\[（(「『{{]*(?:(?:新|改寫後?|更難|較差|較好|原來?|在地化)?的?(?:{_NAMES}|[.…。·]+|[xX]{{2,}}|[○〇]{{2,}}))?[\s>\]）)」』}}。.：:]*
+    |\s*[<\[（(][^<>\[\]（）()]{{0,12}}(?:{_NAMES})[^<>\[\]（）()]{{0,4}}[>\]）)]\s*""",
+    re.IGNORECASE | re.VERBOSE,
 )
 
 
@@ -25,19 +29,41 @@ class Malformed(ValueError):
 def json_in(text: str, kind: type) -> Any:
     """The first JSON object or list (`kind`) in an answer. Raises Malformed where there is none, or a list where an object is due."""
     text = _FENCE.sub("", text).strip()
-    decoder, wanted = json.JSONDecoder(), "list" if kind is list else "object"
-    for place in re.finditer(r"[\[{]", text):
+    tidied = _STRAY.sub(r"\1", text)
+    for form in (text, tidied) if tidied != text else (text,):
+        if (value := _first(form, kind)) is not None:
+            return value
+    raise Malformed(f"no JSON {'list' if kind is list else 'object'} in the answer")
+
+
+def _first(text: str, kind: type) -> Any:
+    decoder = json.JSONDecoder()
+    for place in islice(re.finditer(r"[\[{]", text), STARTS):
         try:
-            value, _ = decoder.raw_decode(text[place.start() :])
+            value, length = decoder.raw_decode(text[place.start() :])
         except (ValueError, RecursionError):
             continue
         if isinstance(value, kind):
+            if kind is dict and _another(text[place.start() + length :], value, decoder):
+                raise Malformed("several objects where one was asked for")
             return value
         if kind is dict and any(isinstance(each, dict) for each in value):
             raise Malformed("a list where one JSON object was asked for")
         if kind is list and isinstance(value, dict):
             raise Malformed("one JSON object where a list was asked for")
-    raise Malformed(f"no JSON {wanted} in the answer")
+    return None
+
+
+def _another(rest: str, value: dict[str, Any], decoder: json.JSONDecoder) -> bool:
+    """Whether an object of the same keys follows at once."""
+    rest = rest.lstrip(" \t\r\n,，")
+    if not value or not rest.startswith("{"):
+        return False
+    try:
+        other, _ = decoder.raw_decode(rest)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(other, dict) and other.keys() == value.keys()
 
 
 def labelled(text: str, first: str, second: str, cut: bool = False) -> list[tuple[str, str]]:
@@ -58,6 +84,8 @@ def labelled(text: str, first: str, second: str, cut: bool = False) -> list[tupl
         pairs.append((one, other))
     if not pairs:
         raise Malformed("neither JSON nor labelled lines")
+    if first == "user" and not cut and len(parts) % 2:
+        raise Malformed("the last turn is the user's")
     return pairs
 
 

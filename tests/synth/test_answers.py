@@ -43,6 +43,16 @@ def test_the_wrong_container_is_malformed(text: str, kind: type) -> None:
         json_in(text, kind)
 
 
+@pytest.mark.parametrize("stray", [",", "，", "。", "."])
+def test_a_stray_comma_or_stop_before_a_bracket_is_read_over(stray: str) -> None:
+    assert json_in(f'{{"question": "幾點？",\n"answer": "八點。"{stray}\n}}', dict) == {"question": "幾點？", "answer": "八點。"}
+
+
+def test_the_end_of_a_text_is_never_made_up() -> None:
+    with pytest.raises(Malformed):
+        json_in('{"question": "幾點？", "answer": "大約八', dict)
+
+
 @pytest.mark.parametrize("text", ["問題", "<問題>", "...", "「…」", "question", "○○○", " 答案： "])
 def test_a_placeholder_is_no_text(text: str) -> None:
     with pytest.raises(Malformed, match="placeholder"):
