@@ -139,15 +139,19 @@ def select(
     paths: Annotated[list[str], typer.Argument(help="accepted.jsonl of one or several runs.", metavar="FILE...")],
     count: Annotated[int, typer.Option("--count", help="How many rows.")],
     output: Annotated[str, typer.Option("--output", help="Where the chosen rows go: JSONL.", metavar="FILE")],
+    share: Annotated[
+        list[str] | None, typer.Option("--share", help="Share of a category, such as code=2; none: all the same.", metavar="NAME=NUMBER")
+    ] = None,
     curve: Annotated[str | None, typer.Option(help="Write coverage against size: CSV.", metavar="FILE")] = None,
 ) -> None:
     """Choose the best N of M rows by quality, diversity and category."""
     from factory.storage import atomic_write_text
-    from synth.select import read_rows
+    from synth.select import read_rows, shares_of
     from synth.select import select as choose
 
+    shares = shares_of(share or [])
     rows = read_rows(paths)
-    found = choose(rows, count)
+    found = choose(rows, count, shares)
     atomic_write_text(output, "".join(json.dumps(rows[index], ensure_ascii=False) + "\n" for index in sorted(found.rows)))
     if curve:
         atomic_write_text(curve, "rows,coverage\n" + "".join(f"{number},{share}\n" for number, share in found.curve))

@@ -50,6 +50,23 @@ def read_rows(paths: Sequence[str]) -> list[dict[str, Any]]:
     return found
 
 
+def shares_of(stated: Sequence[str]) -> dict[str, float] | None:
+    """Shares stated as NAME=NUMBER; None where none are. Raises UserError for what is no category or no number from 0 upwards."""
+    found: dict[str, float] = {}
+    for each in stated:
+        name, _, number = each.partition("=")
+        try:
+            value = float(number)
+        except ValueError:
+            value = -1.0
+        if name not in CATEGORIES or not 0 <= value < float("inf"):
+            raise UserError(f"--share {each!r}: write a category and a number, such as code=2. There are {', '.join(CATEGORIES)}.")
+        found[name] = value
+    if found and not sum(found.values()):
+        raise UserError("--share: all are 0, so there is nothing to choose. Give one category more.")
+    return found or None
+
+
 def quality(row: Mapping[str, Any]) -> float:
     """Mean of a judge's scores as 0 to 1; .5 for a row that none has seen."""
     judge = row.get("judge")

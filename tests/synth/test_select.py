@@ -10,7 +10,7 @@ import pytest
 
 from factory.errors import UserError
 from synth.seeds import bundled_paths, load
-from synth.select import mixture, quotas, read_rows, select
+from synth.select import mixture, quotas, read_rows, select, shares_of
 
 
 def row(text: str, category: str = "knowledge", score: int | None = None) -> dict[str, Any]:
@@ -75,3 +75,14 @@ def test_bad_input_is_one_line(tmp_path: Path) -> None:
         read_rows([str(tmp_path / "b.jsonl")])
     with pytest.raises(UserError, match="--count 0"):
         select([], 0)
+
+
+def test_shares_as_they_are_stated() -> None:
+    assert shares_of([]) is None and shares_of(["code=2", "chit_chat=.5"]) == {"code": 2.0, "chit_chat": 0.5}
+    found = select(seeds(), 8, shares_of(["code=3", "mathematics=1"]))
+    assert (found.categories["code"], found.categories["mathematics"]) == (5, 3), "all five of code, the rest of what may be taken"
+    for wrong in ("cooking=1", "code", "code=x", "code=-1", "code=inf"):
+        with pytest.raises(UserError, match="--share"):
+            shares_of([wrong])
+    with pytest.raises(UserError, match="all are 0"):
+        shares_of(["code=0"])
