@@ -162,7 +162,8 @@ def restore(
     if as_json:
         _print_json({"home": str(place.path), "set_aside": aside})
     else:
-        print(f"Restored {place.path}{f'; what was there is now {aside}' if aside else ''}. Start it with `twllm review up`.")
+        where = f" --home {home}" if home else ""
+        print(f"Restored {place.path}{f'; what was there is now {aside}' if aside else ''}. Start it with `twllm review up{where}`.")
 
 
 def _say(line: str) -> None:
