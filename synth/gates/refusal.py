@@ -13,6 +13,7 @@ LEAST_SUBSTANCE = 12  # letters that say something, below which a way out is all
 LEAST_REASON = 5  # of them, where it is said that something cannot be told
 LEAST_AFTER = 8  # of them after a turn (but, however)
 RHETORICAL = 24  # characters of a question that stands for an answer
+BRIEF = 60  # letters of an answer that generalities may be all of
 SHORT = 160  # letters: in a longer answer a way out is a closing remark
 
 _APOLOGY = re.compile(
@@ -25,12 +26,23 @@ _REQUEST = re.compile(r"教我|幫我|替我|給我|請(?:寫|說明|介紹|列|
 _IN_VOICE = frozenset({"creative_writing", "role_play"})  # who speaks need not be the one who answers
 _SPEAKER = re.compile(r"我|請|建議|恕|本服務|抱歉|對不起")  # without one a translation speaks for its source
 _TOLD = re.compile(r"[^我](?:表示|指出|強調|受訪|坦言|直言|宣稱|聲稱|主張|回應)(?=[，：:]|時)")
+_VOICES = _IN_VOICE | {"translation"}
+_BROAD = ("away", "vague", "appeal")
+_COMPLETE = re.compile(
+    r"為什麼|為何|如何|怎麼|怎樣|哪|多少|什麼|幾|何時|解釋|說明|介紹|比較|分析|列出|列舉|推薦|建議|請寫|幫我|替我|教我|翻譯|該不該|差別|差異|誰|嗎|是否|能不能|可不可以|會不會|要不要"
+)
+_BACK = re.compile(r"[？?]$")
+_GUESS = re.compile(r"因為|是不是|會不會|有沒有可能|例如|像是|難道")
+_DETAIL = re.compile(
+    r"\d|因為|例如|先[^，。]+，?[^，。]*再|[、：]|如果|要是|一旦|[一二兩三四五六七八九十百千萬]+(?:公里|公尺|公分|公斤|公克|元|塊|年|個?月|天|次|分|小時|歲|度|倍|成|項|步)"
+)
+_WHOM = re.compile(r"[問找向跟]誰|找(?:哪|什麼)|哪裡|哪個(?:單位|機關)|去哪|怎麼查|如何查|要不要(?:找|請|問)|聯絡")
 _TURN = re.compile(r"不過|但是?(?!為)|只是|好啦|話說回來|倒是")
 
 
 @cache
-def _empty() -> re.Pattern[str]:
-    return pattern(LIST, "moral", "filler", "brush", "unsure")
+def _empty(broad: bool = False) -> re.Pattern[str]:
+    return pattern(LIST, "moral", "filler", "brush", "unsure", *(_BROAD if broad else ()))
 
 
 def refusal(texts: Texts) -> Objection | None:
@@ -55,11 +67,27 @@ def refusal(texts: Texts) -> Objection | None:
             and not _goes_on(prose, found, question)
         ):
             return _objection(found[0])
+        if seen := _nothing(prose, question, texts.category):
+            return _objection(seen)
         if (found := pattern(LIST, "unsure").search(prose)) and _substance(prose, question) < LEAST_REASON:
             return _objection(found[0])
         if _REQUEST.search(question) and (found := pattern(LIST, "no").search(prose)):
             return _objection(found[0])
     return None
+
+
+def _nothing(prose: str, question: str, category: str) -> str | None:
+    """What stands in place of an answer where an explanation or help was asked for: questions back, generalities, appeals."""
+    if category in _VOICES or not _COMPLETE.search(question) or len(letters(prose)) > BRIEF:
+        return None
+    said, talk = sentences(prose), category == "chit_chat"
+    if not talk and said and not _GUESS.search(prose) and all(_BACK.search(part) and len(part) <= RHETORICAL for part in said):
+        return said[0]
+    found = pattern(LIST, "brush", *_BROAD).search(prose)
+    least = LEAST_AFTER // 2 if talk else LEAST_SUBSTANCE
+    if not found or _DETAIL.search(prose) or (_WHOM.search(question) and not talk):
+        return None
+    return found[0] if _substance(prose, question, broad=True) < least else None
 
 
 def _own(prose: str) -> re.Match[str] | None:
@@ -80,7 +108,7 @@ def _goes_on(prose: str, found: re.Match[str], question: str) -> bool:
     return bool(_TURN.search(rest)) and _substance(rest, question) >= LEAST_AFTER
 
 
-def _substance(prose: str, question: str) -> int:
+def _substance(prose: str, question: str, broad: bool = False) -> int:
     """Letters and digits that the question lacks, of the clauses that neither evade, preach, greet nor ask."""
     clauses = [
         clause
@@ -89,5 +117,7 @@ def _substance(prose: str, question: str) -> int:
         for clause in re.split(r"[，,：:]", sentence)
     ]
     return sum(
-        sum(character.isalnum() and character not in question for character in clause) for clause in clauses if not _empty().search(clause)
+        sum(character.isalnum() and character not in question for character in clause)
+        for clause in clauses
+        if not _empty(broad).search(clause)
     )

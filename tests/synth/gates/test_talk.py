@@ -93,3 +93,34 @@ def test_answers_that_decline_nothing(answer: str, question: str, category: str)
 @pytest.mark.parametrize("refused", ["很抱歉，我無法回答這個問題。", "恕難奉告。", "我不方便提供建議。"])
 def test_courtesy_does_not_hide_a_refusal(opening: str, refused: str) -> None:
     assert said(opening + refused, "豆漿怎麼煮？", "knowledge") is not None
+
+
+@pytest.mark.parametrize(
+    ("answer", "question"),
+    [
+        ("去問律師。", "勞工被資遣可以領多少資遣費？"),
+        ("讓我來為你說明。", "為什麼天空是藍的？"),
+        ("你為什麼想知道這個呢？", "什麼是光合作用？"),
+        ("我想不起來了。", "台灣有幾個國家公園？"),
+        ("家和萬事興，孝順父母是做人的根本，請珍惜他們的付出。", "怎麼跟爸媽開口說想休學？"),
+        ("今天的天氣真好，適合出門走走。", "怎麼煮紅豆湯？"),
+        ("每隻貓都不一樣，很難說。", "貓可以吃鮪魚罐頭嗎？"),
+    ],
+)
+def test_a_way_out_that_is_all_of_a_short_answer(answer: str, question: str) -> None:
+    objection = said(answer, question, "knowledge")
+    assert objection is not None and objection.reason == Rejection.REFUSAL
+
+
+@pytest.mark.parametrize(
+    ("answer", "question"),
+    [
+        ("別吞飯，直接去耳鼻喉科請醫師夾出來。", "魚刺哽到怎麼辦？"),
+        ("請業務員逐條說明，並索取條款摘要。", "保單看不懂怎麼辦？"),
+        ("新制每滿一年發半個月平均工資，最高六個月。有爭議也可以問律師。", "勞工被資遣可以領多少資遣費？"),
+        ("看產業：銀行穿西裝，新創穿襯衫就好。", "面試要穿什麼？"),
+        ("點登入頁的忘記密碼，到信箱收重設信。", "忘記密碼怎麼辦？"),
+    ],
+)
+def test_short_answers_that_name_steps_and_people(answer: str, question: str) -> None:
+    assert said(answer, question, "knowledge") is None
