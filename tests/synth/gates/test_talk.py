@@ -124,3 +124,35 @@ def test_a_way_out_that_is_all_of_a_short_answer(answer: str, question: str) -> 
 )
 def test_short_answers_that_name_steps_and_people(answer: str, question: str) -> None:
     assert said(answer, question, "knowledge") is None
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "我這個版本還沒有更新到最新院線資訊。",
+        "去賞鳥。每次開新的對話，我都不會記得之前聊過什麼。",
+        "我沒辦法感受冷熱，所以四季對我都一樣。",
+        "逛市集。希望這對你有幫助！如果還有其他問題，歡迎隨時詢問。",
+        "去看海。需要我改成更正式的語氣嗎？請告訴我更多細節，我會再調整。",
+        "以下為 JSON 格式的回答：去看海。",
+        "去看海。以上約一百字，符合字數限制。",
+        "好的，我會以國中老師的角色來回答：去看海。",
+    ],
+)
+def test_closings_of_chat_assistants_and_traces_of_the_task(answer: str) -> None:
+    objection = said(answer)
+    assert objection is not None and objection.reason == Rejection.ASSISTANT_TALK
+
+
+@pytest.mark.parametrize(
+    ("answer", "question", "category"),
+    [
+        ("您好，退款將於七個工作天內入帳。如果還有其他問題，歡迎隨時詢問我們的專員。", "幫我寫客服回信", "knowledge"),
+        ("還沒，我的手機太舊，裝不了新版。", "版本更新了嗎？", "chit_chat"),
+        ("我不會冷，所以穿短袖就夠了，你還是多帶一件。", "冬天要不要去爬山？", "chit_chat"),
+        ("還沒，我的資料被醫院弄丟了。", "健檢報告出來了嗎？", "chit_chat"),
+        ("路上小心，到家再跟我說～", "我要去搭車了，掰掰！", "chit_chat"),
+    ],
+)
+def test_drafts_of_letters_and_people_without_machines(answer: str, question: str, category: str) -> None:
+    assert said(answer, question, category) is None
