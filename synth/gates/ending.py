@@ -7,6 +7,7 @@ import re
 from synth.gates.prose import pattern, without_code
 
 LIST = "ending.tsv"
+LEAST_EXPLAINED = 28  # the same, in an explanation
 LEAST_PROSE = 40  # letters without a full stop in which one would stand
 LEAST_LETTERS = 12  # of a last sentence that has no end: shorter ones are signatures, labels, exclamations
 LEAST_EXPLANATION = 7  # letters of an answer to how, why, explain
@@ -18,6 +19,11 @@ _CODE_PAIRS = (("(", ")"), ("[", "]"), ("{", "}"))
 _STRING = re.compile(r"\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|(?:#|//).*")
 _FENCE = re.compile(r"^\s*(?:```|~~~)", re.MULTILINE)
 _ITEM = re.compile(r"^\s*(?:\d+[.、)）]|[-*・•·+]|[（(][一二三四五六七八九十\d]+[)）]|[一二三四五六七八九十]+、|\||#)")
+_CODE_OPEN = re.compile(
+    r"^\s*(?:(?:async )?(?:def|for|with)\b|if|while|else|elif|try|except|finally|class)\b[^#\n]*:\s*$|[\w)\]\s](?:=|\+=|&&|\|\||\+)\s*$"
+    r"|^\s*[\w.,* ]*\s(?:FROM|WHERE|AND|OR|BY|JOIN|SET|ON|VALUES)\s*$"
+)
+_RETURN = re.compile(r"^\s*return \S")
 _END = re.compile(r"[。！？!?]$")
 _SOURCE_END = re.compile(r"[。！？][」”\"]?\s*$")
 _STOP = re.compile(r"[。！？]")
@@ -48,11 +54,18 @@ def cut_off(text: str, question: str, category: str) -> str | None:
     text = text.rstrip()
     if len(_FENCE.findall(text)) % 2:
         return "a block of code without its end"
+    if (category == "code" or text.endswith("```")) and (seen := _code(text)):
+        return seen
     return (
         None
         if _END.search(text)
         else _unclosed(text, category) or _tail(text, category) or _fewer(text, question) or _source(text, question, category)
     )
+
+
+def explains(question: str) -> bool:
+    """Whether an explanation is asked for, and not a brief one."""
+    return bool(_TERM.search(question) or (_EXPLAIN.search(question) and not _BRIEF.search(question)) or "有什麼" in question)
 
 
 def fragment(text: str, question: str) -> str | None:
@@ -87,6 +100,15 @@ def _unclosed(text: str, category: str) -> str | None:
     return None
 
 
+def _code(text: str) -> str | None:
+    """A last line of code that opens a block, ends with an operator, or returns nothing where others return something."""
+    lines = [line for line in text.removesuffix("```").rstrip().split("\n") if line.strip()]
+    last = lines[-1] if lines else ""
+    if _CODE_OPEN.search(last) or (last.strip() == "return" and any(_RETURN.search(line) for line in lines)):
+        return f"ends with {last.strip()[-20:]}"
+    return None
+
+
 def _tail(text: str, category: str) -> str | None:
     last = text.rsplit("\n", 1)[-1]
     if text.endswith("```") or not text:
@@ -111,8 +133,9 @@ def _tail(text: str, category: str) -> str | None:
         return None
     if len(letters_of := [c for c in sentence if _HAN.match(c)]) == 0:
         return None
+    least = LEAST_EXPLAINED if category in ("knowledge", "reasoning") else LEAST_PROSE
     in_line = bool(_STOP.search(last))
-    if in_line or (not ended and sum(map(str.isalnum, text)) >= LEAST_PROSE and text.count("，") >= 2 and "\n" not in text):
+    if in_line or (not ended and sum(map(str.isalnum, text)) >= least and text.count("，") >= 2 and "\n" not in text):
         return f"no end after {''.join(letters_of)[-10:]}"
     return None
 

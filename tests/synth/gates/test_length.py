@@ -78,3 +78,44 @@ def test_a_closing_full_stop_is_never_a_cut(text: str, category: str) -> None:
 @pytest.mark.parametrize("kept", range(WHOLE.index("。") + 4, len(WHOLE) + 1))
 def test_a_text_cut_after_its_first_sentence_is_found_unless_at_a_full_stop(kept: int) -> None:
     assert objects(WHOLE[:kept]) is not WHOLE[:kept].endswith("。")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "有三點要注意。第一，冬瓜要選老的。",
+        "可以分成三個部分：\n1. 挑冬瓜",
+        "冬瓜茶有三個做法：第一，小火熬糖。第二，放進電鍋。",
+        "因為。",
+        "冬瓜茶就是冬瓜茶。",
+        "冬瓜要先去皮去籽…",
+        "冬瓜要先切塊醃糖，等水分出來以後再開火，中間每十分鐘攪拌一次，避免鍋底",
+    ],
+)
+def test_less_than_was_announced(answer: str) -> None:
+    assert objects(answer, "怎麼做冬瓜茶？")
+
+
+def test_as_much_as_was_announced() -> None:
+    assert not objects("有三點：第一，選老的；第二，切小塊；第三，糖要夠。", "怎麼做冬瓜茶？")
+    assert not objects("有兩種做法。第一種用砂糖，另外也有人用黑糖。", "怎麼做冬瓜茶？")
+    assert not objects("冬瓜、二砂、黑糖、水、老薑…", "冬瓜茶的材料有哪些？")
+    assert not objects("冬瓜茶。", "冬瓜茶還是青草茶？")
+
+
+@pytest.mark.parametrize(
+    "code", ["def price(drink):", "    if drink is None:\n        return 0\n    return", "SELECT name FROM drinks WHERE"]
+)
+def test_code_that_stops(code: str) -> None:
+    assert objects(f"```\n{code}\n```", "寫一段程式。", "code")
+
+
+@pytest.mark.parametrize(
+    ("question", "wrong"),
+    [
+        ("asdfgh", True), ("qwer tyui", True), ("ㄅㄆㄇㄈ", True), ("aaaaa", True), ("123456", True), ("sdkfjhg", True),
+        ("hello", False), ("Python", False), ("wifi", False), ("NBA", False), ("1+1=?", False), ("thank you", False), ("ㄅ怎麼唸", False),
+    ],
+)  # fmt: skip
+def test_a_question_is_no_noise(question: str, wrong: bool) -> None:
+    assert objects(WHOLE, question) is wrong
