@@ -10,6 +10,7 @@ from typing import Any
 import numba
 import numpy as np
 
+from synth.gates.circling import circling
 from synth.gates.objection import Objection, Rejection, Texts
 from synth.gates.prose import sentences, without_code
 
@@ -55,11 +56,13 @@ _CLAUSE = re.compile(r"[^，,、。！？!?；;：:\n|]+")
 def repetition(texts: Texts) -> Objection | None:
     """Objects to loops of letters, clauses and sentences, and to texts that say one thing over and over; cost about 0.3 ms."""
     wanted = bool(_WANTED.search("\n".join(texts.questions)))
-    for text in texts.answers:
+    for number, text in enumerate(texts.answers):
+        question = texts.questions[number] if number < len(texts.questions) else ""
         seen = (
             _marks(text)
             or (_code(text) if texts.category == "code" or "```" in text else None)
             or _prose(without_code(text), texts, wanted)
+            or (None if wanted else circling(text, question, texts.category))
         )
         if seen:
             return Objection(Rejection.REPETITION, seen[:60])

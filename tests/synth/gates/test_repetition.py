@@ -66,3 +66,30 @@ def test_a_last_sentence_said_four_times_is_found() -> None:
         last = seed.answer.rstrip("。").rsplit("。", 1)[-1]
         if seed.category == "knowledge" and len(last) >= 8 and "\n" not in last:
             assert objects(f"{seed.answer}{last}。{last}。{last}。", seed.question), seed.id
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "閱讀可以讓我們增長知識。透過閱讀，我們能夠增加知識。知識會因為閱讀而增長。",
+        "因為知識來自閱讀，所以閱讀帶來知識。",
+        "1. 多閱讀書本。\n2. 記得閱讀書本。\n3. 書本要多閱讀。",
+        "閱讀很有趣，閱讀很輕鬆，閱讀很便宜，閱讀很安靜，閱讀很方便。",
+        "你問閱讀的好處。閱讀有什麼好處，大家都想知道。",
+    ],
+)
+def test_circles(answer: str) -> None:
+    assert repetition(Texts(["閱讀有什麼好處？"], [answer], "", "", "knowledge")) is not None
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "需求增加，價格上升；需求減少，價格下降。供給增加，價格下降；供給減少，價格上升。",
+        "水蒸氣上升變冷，凝結成小水滴。小水滴聚成大水滴，太重就掉下來，這就是雨。",
+        "昆蟲有六隻腳，蜘蛛有八隻腳。昆蟲有翅膀，蜘蛛沒有翅膀。",
+        "圓面積是半徑平方乘以圓周率，圓周是直徑乘以圓周率。",
+    ],
+)
+def test_contrasts_and_causes_are_no_circles(answer: str) -> None:
+    assert repetition(Texts(["請說明。"], [answer], "", "", "knowledge")) is None
