@@ -48,6 +48,21 @@ _TO_CHINESE = re.compile(
     r"|中文(?:怎麼|是什麼|意思|翻譯)"
 )
 _ASKED = re.compile(_LANGUAGE)
+_CLEAR = re.compile(  # Cantonese, and nothing else that is written in Taiwan
+    r"[嘅喺咗嚟嗰啲㗎哋嘢噉啱攞瞓嘥諗]|唔(?:[係使知識會該想同得好]|緊要)|冇(?:[啦問人得咗]|所謂)|[食做講有睇]咩(?![咩噗])|咩(?:[事嘢話]|好(?=[？?]))|(?<![一-鿿])點解(?![釋決讀析說開除題])|(?<![一-鿿])而家(?![庭人家長])"
+    r"|睇(?:到|住|下|睇|見|書|戲)|(?<![一-鿿])佢(?!個?等)(?=[話係都唔])"
+)
+_OTHER_SPEECH = re.compile(r"台語|臺語|客語|客家|閩南|方言")
+_CLAUSE_WORD = re.compile(
+    r"\b(?:is|are|was|were|be|will|would|can|could|should|must|have|has|do|does|don't|it's|you|we|they|I|it|this|that|your|my|because|but|if|when|and then"
+    r"|let's|let|to \w+|add|make|take|go|get|keep|try|use|pour|put|wait|definitely|really)\b"
+)
+_HIRAGANA = re.compile(r"[\u3041-\u3096]{4,}")
+_BOPOMOFO = re.compile(r"[\u3105-\u312f]")
+_SOUND_ASKED = re.compile(r"注音|ㄅ|[ㄅ-ㄩ]|拼|音|唸|念|讀")
+_PROSE = frozenset({"knowledge", "chit_chat", "reasoning", "summarization"})  # whose clauses are Chinese, each of them
+LEAST_CLAUSE, LEAST_CLAUSE_WORDS = 4, 2  # words in a row, of them such as make a clause
+LEAST_BOPOMOFO = 6  # where it is more than the Han characters
 _CANTONESE_ASKED = re.compile(r"廣東|粵|港式|香港|廣州|澳門")
 
 
@@ -71,6 +86,8 @@ def language(texts: Texts) -> Objection | None:
         and len(_PLAIN.findall(prose)) >= LEAST_PLAIN
     ):
         return Objection(Rejection.LANGUAGE, f"no Han character: {prose.strip()[:40]}")
+    if texts.category in _PROSE and (seen := _mixed(without_brackets(prose), question)):
+        return Objection(Rejection.LANGUAGE, seen)
     return _foreign(without_brackets(prose) if texts.category != "translation" else prose, texts.category == "code") or _cantonese(
         prose, question
     )
@@ -101,9 +118,26 @@ def _foreign(prose: str, code: bool) -> Objection | None:
     return None
 
 
+def _mixed(prose: str, question: str) -> str | None:
+    """A clause of another language inside Chinese prose, or Bopomofo in place of words."""
+    for run in _RUN.findall(prose):
+        plain, words = len(_PLAIN.findall(run)), len(_WORDS.findall(run))
+        makers = {found.lower() for found in _CLAUSE_WORD.findall(run)}
+        if words >= LEAST_CLAUSE and 2 * plain > words and len(makers) >= LEAST_CLAUSE_WORDS and run not in question:
+            return f"a clause in another language: {run[:40]}"
+    if (found := _HIRAGANA.search(prose)) and "日" not in question:
+        return f"Japanese: {found[0]}"
+    bopomofo = len(_BOPOMOFO.findall(prose))
+    if bopomofo >= LEAST_BOPOMOFO and bopomofo > len(_HAN.findall(prose)) and not _SOUND_ASKED.search(question):
+        return "Bopomofo in place of words"
+    return None
+
+
 def _cantonese(prose: str, question: str) -> Objection | None:
     if _CANTONESE_ASKED.search(question):
         return None
+    if not (_OTHER_SPEECH.search(question + prose) or _CANTONESE_ASKED.search(prose)) and (clear := _CLEAR.search(prose)):
+        return Objection(Rejection.LANGUAGE, f"Cantonese: {clear[0]}")
     found = [hit for hit in hits(prose) if hit.entry.group == "yue" and hit.entry.weight > 1]
     words, points = {hit.entry.text for hit in found}, sum(hit.entry.weight for hit in found)
     han = len(_HAN.findall(prose))

@@ -95,3 +95,30 @@ def test_simplified_characters_where_they_are_the_subject(answer: str, question:
 def test_every_character_of_the_list_is_found_in_a_plain_sentence() -> None:
     for character in sorted(wordlists.characters("simplified_only.txt"))[::25]:
         assert reason(f"竹子長得很快，農夫說這裡有{character}字，大家都這樣寫。") == Rejection.SIMPLIFIED, character
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "竹子長得快，因為 every node can grow at the same time，所以一天能長一公尺。",
+        "你睇下竹筍就知。",
+        "竹子的節間よくのびるから，長得快。",
+        "ㄓㄨˊ ㄗ˙ ㄓㄤˇ ㄉㄜ˙ ㄎㄨㄞˋ。",
+    ],
+)
+def test_a_clause_in_another_language(answer: str) -> None:
+    assert reason(answer) == Rejection.LANGUAGE
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "這裡重點解釋節間，因而家家戶戶都看得到周邊度假村的竹林。",
+        "推薦 Adele 的 Someone Like You 和披頭四的 I Want to Hold Your Hand。",
+        "用 pip install requests 安裝，再執行 python main.py 就可以了。",
+        "羊咩咩吃竹葉，咩咩叫。",
+        "唔，竹子每一節都會長。",
+    ],
+)
+def test_names_commands_and_sounds_are_no_other_language(answer: str) -> None:
+    assert reason(answer) is None
