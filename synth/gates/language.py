@@ -54,7 +54,8 @@ _CLEAR = re.compile(  # Cantonese, and nothing else that is written in Taiwan
 )
 _OTHER_SPEECH = re.compile(r"台語|臺語|客語|客家|閩南|方言")
 _CLAUSE_WORD = re.compile(
-    r"\b(?:is|are|was|were|be|will|would|can|could|should|must|have|has|do|does|don't|it's|you|we|they|I|it|this|that|your|my|because|but|if|when|and then"
+    r"\b(?:is|are|was|were|be|will|would|can|could|should|must|have|has|do|does|don't|it's|you|we|they|I|it|this|that|your|my"
+    r"|because|but|if|when|and then"
     r"|let's|let|to \w+|add|make|take|go|get|keep|try|use|pour|put|wait|definitely|really)\b"
 )
 _HIRAGANA = re.compile(r"[\u3041-\u3096]{4,}")

@@ -122,3 +122,23 @@ def test_a_clause_in_another_language(answer: str) -> None:
 )
 def test_names_commands_and_sounds_are_no_other_language(answer: str) -> None:
     assert reason(answer) is None
+
+
+@pytest.mark.parametrize("word", ["等于", "松開", "制作過程", "復雜", "關系", "對于", "手表壞", "鍋里", "擦干", "一碗面", "太咸", "煮好后"])
+def test_words_in_which_a_character_of_both_scripts_is_simplified(word: str) -> None:
+    assert reason(f"竹子{word}了。") == Rejection.SIMPLIFIED
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "于美人和于右任都姓于。",
+        "選手表現好，機關系統穩定，控制作物的生長。",
+        "若干部位體重復胖，晚上方便面談。",
+        "赤松開花，領導游走各地，恢復數據。",
+        "球后將在週日出賽，皇后把杯子放下。",
+        "這坪數換成公里面積太小，表面食用油要擦掉。",
+    ],
+)
+def test_words_that_only_meet_side_by_side(answer: str) -> None:
+    assert reason(answer) is None
