@@ -22,6 +22,9 @@ _DRAFT = re.compile(
     r"客服|寒暄|收尾|結尾|回覆|信(?!仰|用|任|心)|書信|郵件|公告|通知|簡訊|訊息|草稿|範本|文案|貼文|自我介紹|邀請|致詞|感謝|email|mail|台詞|開場|結語|話術|櫃[台檯]|店員|面試",
     re.IGNORECASE,
 )
+_COMPUTING = re.compile(
+    r"工作|公司|上班|產品|專案|網站|App|資料|訓練|客戶|遊戲|平台|模型|手機|用戶|使用者|後台|研究|論文|改版|伺服", re.IGNORECASE
+)
 _VOICES = frozenset({"creative_writing", "role_play", "translation", "summarization"})  # who speaks need not be the one who answers
 _SOURCE = re.compile(r"段落|以下|文章|這段|下列|下面|上述|[：:「『]")
 _HUMAN = re.compile(r"我[^，。！？\n]{0,4}(?:感冒|鼻塞|打?麻藥|確診|受傷|看牙|開刀|發燒|生病|過敏|車禍)")
@@ -39,6 +42,8 @@ def assistant(texts: Texts) -> Objection | None:
         kinds.append("body")
     if not machine:
         kinds.append("aside")
+    if not (role or machine or prompt or _COMPUTING.search(question) or texts.category in _VOICES | {"code"}):
+        kinds.append("machine")
     if not (role or _DRAFT.search(question) or texts.category in _VOICES):
         kinds.append("closing")
     if not rewrite:
