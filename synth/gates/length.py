@@ -12,6 +12,7 @@ LEAST_QUESTION, MOST_CHARS = 2, 8_000  # letters and digits, characters of one m
 _STRAY = re.compile(r"[b-df-hj-np-tv-xz]{1,4}")  # Latin letters that make no word
 _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm", "poiuytrewq", "lkjhgfdsa", "mnbvcxz", "1234567890")
 _BOPOMOFO = re.compile(r"[\u3105-\u312f]{3,}")
+_NO_END = re.compile(r"(?:的|是|是指|把|將|與|和|及|於|被)$")  # of an explanation
 _EXPLAINING = frozenset({"knowledge", "reasoning", "summarization"})
 LEAST_KEYS, LEAST_DIGITS = 4, 5  # letters next to each other on a keyboard, digits that are all of a question
 
@@ -35,7 +36,9 @@ def length(texts: Texts) -> Objection | None:
 
 
 def _hollow(answer: str, question: str) -> str | None:
-    own = own_words(answer, question) if explains(question) else None
+    own = None
+    if explains(question):
+        own = own_words(answer, question) or ("ends with " + found[0] if (found := _NO_END.search(answer.rstrip())) else None)
     return own or fewer_than_announced(answer) or dangling(answer)
 
 
