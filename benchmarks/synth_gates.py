@@ -30,7 +30,11 @@ def paragraphs(folder: Path, corpus: str, count: int) -> list[tuple[str, str]]:
     found: list[list[tuple[str, str]]] = []
     for row in rows(folder, corpus):
         lines = [line.strip() for line in row["text"].split("\n")]
-        kept = [line for line in lines if SHORTEST <= len(line) <= LONGEST and line[0] not in "#|-*>![<`0123456789" and "http" not in line and line[-1] not in "：:"]
+        kept = [
+            line
+            for line in lines
+            if SHORTEST <= len(line) <= LONGEST and line[0] not in "#|-*>![<`0123456789" and "http" not in line and line[-1] not in "：:"
+        ]
         found.append([(f"{row['id']}#{number}", line) for number, line in enumerate(kept)])
     turns = (listed[turn] for turn in range(max(map(len, found))) for listed in found if turn < len(listed))
     return list(islice(turns, count))

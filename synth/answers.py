@@ -44,7 +44,7 @@ def _first(text: str, kind: type) -> Any:
         except (ValueError, RecursionError):
             continue
         if isinstance(value, kind):
-            if kind is dict and _another(text[place.start() + length :], value, decoder):
+            if isinstance(value, dict) and _another(text[place.start() + length :], value, decoder):
                 raise Malformed("several objects where one was asked for")
             return value
         if kind is dict and any(isinstance(each, dict) for each in value):
