@@ -13,6 +13,7 @@ from synth import ledger
 from synth.answers import Malformed
 from synth.gates import Objection, Rejection
 from synth.ledger import Call, Ledger
+from synth.prompt import repeats
 from synth.request import Request, canonical
 from synth.rows import Rows
 from synth.tasks import TASKS, Candidate
@@ -70,6 +71,10 @@ class Deriver:
             (judged,) = candidate.parents
             rows.judge(judged, {**candidate.extra["scores"], "reason": candidate.extra["reason"], "model": call.model})
             return
+        for message in candidate.messages:
+            if run := repeats(TASKS[request.task].prompt_id, message["content"]):
+                self._reject(request, call, Objection(Rejection.MALFORMED, f"repeats the prompt: {run}"), candidate)
+                return
         same_question = bool(candidate.messages) and candidate.messages[0]["content"] == request.row.get("question")
         novel = request.task not in NOT_NEW and not same_question
         objection = rows.gates.object(candidate, novel=novel)

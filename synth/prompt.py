@@ -15,6 +15,8 @@ from synth.request import Message, canonical
 
 FOLDER = Path(__file__).parent / "prompts"
 LOCK = FOLDER / "prompts.lock"
+REPEATED = 12  # letters in a row: an instruction that a small model says again
+_LETTER = re.compile(r"[^\W_]")
 _VARIABLE = re.compile(r"\{\{(\w+)\}\}")
 
 
@@ -59,6 +61,18 @@ class Prompt(Strict):
 def prompt(name: str) -> Prompt:
     """A bundled prompt by its id. Raises UserError for a damaged file."""
     return load(str(FOLDER / f"{name}.yaml"))
+
+
+@cache
+def _runs(name: str) -> frozenset[str]:
+    text = "".join(_LETTER.findall(_VARIABLE.sub("\n", f"{prompt(name).system}\n{prompt(name).user}")))
+    return frozenset(text[start : start + REPEATED] for start in range(len(text) - REPEATED + 1))
+
+
+def repeats(name: str, text: str) -> str | None:
+    """The first REPEATED letters in a row that a text has from a prompt's instructions or example; None where it has none."""
+    letters, known = "".join(_LETTER.findall(text)), _runs(name)
+    return next((run for start in range(len(letters) - REPEATED + 1) if (run := letters[start : start + REPEATED]) in known), None)
 
 
 def load(path: str) -> Prompt:

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from factory.errors import UserError
-from synth.prompt import FOLDER, load, locked, names, prompt
+from synth.prompt import FOLDER, load, locked, names, prompt, repeats
+from synth.seeds import bundled_paths
+from synth.seeds import load as load_seeds
 from synth.tasks import TASKS
 
 
@@ -45,3 +47,14 @@ def test_a_damaged_file_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "judge.yaml").write_text(text, "utf-8")
     with pytest.raises(UserError, match="version"):
         load(str(tmp_path / "judge.yaml"))
+
+
+def test_a_text_that_says_the_instructions_again_is_known() -> None:
+    assert repeats("paraphrase", "請用「換句話說」的方式改寫一組問答，好嗎？") == "請用換句話說的方式改寫一"
+    assert repeats("paraphrase", "風雨這麼大，老闆卻沒講要不要開工，怎麼辦？") is not None, "the example is no new row either"
+    assert repeats("paraphrase", "颱風天可以不去上班嗎？") is None
+
+
+def test_no_seed_says_what_a_prompt_says() -> None:
+    seeds = load_seeds(bundled_paths())
+    assert [(seed.id, name) for seed in seeds for name in names() if repeats(name, seed.question) or repeats(name, seed.answer)] == []
