@@ -60,7 +60,7 @@ def topics(texts: Sequence[str], categories: Sequence[str], seeds: Sequence[str]
         if axes < 2:
             return []
         reduced = normalize(TruncatedSVD(axes, random_state=seed).fit_transform(weights))
-        groups = KMeans(min(TOPICS, len(texts) // 4), n_init=4, random_state=seed).fit(reduced)
+        groups = KMeans(min(TOPICS, max(2, len(every) // 8)), n_init=4, random_state=seed).fit(reduced)
         centres = groups.cluster_centers_ - groups.cluster_centers_.mean(axis=0)
         _, _, directions = np.linalg.svd(centres, full_matrices=False)
     names = vectoriser.get_feature_names_out()
