@@ -112,7 +112,8 @@ def derive(rows: int) -> None:
 
     from synth.ledger import ANSWERED, Call, Ledger
     from synth.recipe import load_plan
-    from synth.run import _requests, _Rows, run
+    from synth.rows import Rows
+    from synth.run import requests, run
     from tests.synth.server import content
 
     with tempfile.TemporaryDirectory() as folder:
@@ -127,7 +128,7 @@ def derive(rows: int) -> None:
             yaml.safe_dump(recipe, stream)
         plan = load_plan(f"{folder}/r.yaml")
         book, batch = Ledger(plan.ledger), []
-        for request in _requests(plan, plan.recipe.stages[0], _Rows(plan)):
+        for request in requests(plan, plan.recipe.stages[0], Rows(plan)):
             text = content(request.body["messages"][-1]["content"], request.body["seed"])
             batch.append(Call(request.key, ANSWERED, "m", text, 1, 1, Decimal(0), ""))
             if len(batch) == 10_000:
