@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from curation.server.instance import LOOPBACK
 from factory.errors import UserError
 
 DEFAULT = 6900  # Argilla's own
+PASSING = 10.0  # seconds for a port on which nobody listens: a process that is ending has it, or a connection going out
 
 
 def free(port: int) -> bool:
@@ -41,6 +43,9 @@ def choose(wanted: int | None, remembered: int | None) -> int:
         return DEFAULT if free(DEFAULT) else any_free()
     if not 1024 <= fixed <= 65535:
         raise UserError(f"port {fixed} cannot be used; choose one from 1024 to 65535, or 0 for any free one")
+    until = time.monotonic() + PASSING
+    while not free(fixed) and not holder(fixed) and time.monotonic() < until:
+        time.sleep(0.1)
     if not free(fixed):
         raise UserError(f"port {fixed} is taken{holder(fixed)}; choose another with --port (0 for any free one)")
     return fixed

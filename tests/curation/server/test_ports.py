@@ -45,3 +45,21 @@ def test_the_first_time_another_is_taken_where_the_usual_one_is_not_free(taken: 
 def test_ports_that_cannot_be(port: int) -> None:
     with pytest.raises(UserError, match="1024 to 65535"):
         ports.choose(port, None)
+
+
+def test_a_port_on_which_nobody_listens_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that is ending may still have it, or a connection that goes out."""
+    passing = socket.socket()
+    passing.bind(("127.0.0.1", 0))
+    port = int(passing.getsockname()[1])
+    monkeypatch.setattr(ports.time, "sleep", lambda seconds: passing.close())
+    assert ports.choose(None, port) == port
+
+
+def test_one_that_stays_is_told_without_a_holder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ports, "PASSING", 0.0)
+    with socket.socket() as staying:
+        staying.bind(("127.0.0.1", 0))
+        port = int(staying.getsockname()[1])
+        with pytest.raises(UserError, match=f"port {port} is taken; choose another"):
+            ports.choose(None, port)
